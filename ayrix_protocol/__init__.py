@@ -1,0 +1,1 @@
+"""What the PBX and the license server must agree on: signed documents, wire models, shared rules."""
