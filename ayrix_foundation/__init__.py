@@ -1,0 +1,1 @@
+"""The floor both programs stand on; it knows no license."""

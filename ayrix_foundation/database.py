@@ -1,0 +1,133 @@
+"""Where rows live: short transactions that say whether they read or write."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long a writer waits for another before it gives up."""
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def new_metadata() -> MetaData:
+    """Table metadata in which every constraint has a name, so that migrations can change it."""
+    return MetaData(naming_convention=NAMING)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time, stored as UTC; SQLite would drop the time zone, and a naive time is
+    refused.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Make the time UTC on its way in; raises ValueError for a naive one."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Make the time aware on its way out."""
+        if value is None or value.tzinfo is not None:
+            return value
+        return value.replace(tzinfo=UTC)
+
+
+class Database:
+    """One engine per process, safe across fork; connects on first use."""
+
+    def __init__(self, url: str) -> None:
+        self.engine: Engine = create_engine(url)
+        self._reading = self.engine.execution_options(begin="DEFERRED", postgresql_readonly=True)
+        self._writing = self.engine.execution_options(begin="IMMEDIATE")
+        if self.engine.dialect.name == "sqlite":
+            event.listen(self.engine, "connect", _prepare)
+            event.listen(self.engine, "begin", _begin)
+        os.register_at_fork(after_in_child=lambda: self.engine.dispose(close=False))
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """One consistent snapshot; never waits for a writer; a write raises."""
+        with Session(self._reading) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """All or nothing; SQLite takes the write lock first, so that read-then-write is safe."""
+        with Session(self._writing, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def statement(self) -> Iterator[Connection]:
+        """For exactly one statement, which commits by itself and may be lost in a power cut."""
+        with self.engine.connect() as connection:
+            yield connection
+            connection.commit()
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+class DatabaseFault(StrEnum):
+    """Why the database refuses, as far as a person can do something about it."""
+
+    BUSY = "busy"
+    READ_ONLY = "read_only"
+    FULL = "full"
+    OTHER = "other"
+
+
+def fault_of(error: DBAPIError) -> DatabaseFault:
+    """What a database error means; SQLite says it in words (sqlite.org/rescode.html)."""
+    words = str(error.orig)
+    if "locked" in words or "busy" in words:
+        return DatabaseFault.BUSY
+    if "readonly" in words or "read-only" in words or "unable to open" in words:
+        return DatabaseFault.READ_ONLY
+    if "disk is full" in words or "disk I/O" in words:
+        return DatabaseFault.FULL
+    return DatabaseFault.OTHER
+
+
+def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # type: ignore[attr-defined]  # BEGIN is ours
+    cursor = connection.cursor()
+    # The busy timeout comes first: already the switch to WAL can meet another process.
+    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    mode = connection.get_execution_options().get("begin")
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA query_only={int(mode == 'DEFERRED')}")
+    # Orders, leases and counters must survive a power cut (FULL); a single statement need not.
+    driver.execute(f"PRAGMA synchronous={'FULL' if mode == 'IMMEDIATE' else 'NORMAL'}")
+    if mode:
+        driver.execute(f"BEGIN {mode}")
