@@ -6,11 +6,13 @@ from pathlib import Path
 
 HEAD = """{#- Tabler icons (MIT), inlined so that they take the color of the text beside them.
     Written by static/shell/vendor/fetch.sh from icons.txt; do not edit by hand.
-    Use: {% from "shell/icons.html" import icon %} {{ icon("phone") }} {{ icon("check", small=true) }}
+    Use: {% from "shell/icons.html" import icon %} {{ icon("phone") }} {{ icon("x", small=true) }}
     An icon is decoration: the word stands beside it, or in the aria-label of its button. -#}
 """
 MACRO = """{%- macro icon(name, small=false) -%}
-<svg class="i{{ ' i-s' if small }}" viewBox="0 0 24 24" aria-hidden="true" focusable="false">{{ paths[name]|safe }}</svg>
+<svg class="i{{ ' i-s' if small }}" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+{{- paths[name]|safe -}}
+</svg>
 {%- endmacro %}
 """
 
