@@ -115,7 +115,7 @@ def fault_of(error: DBAPIError) -> DatabaseFault:
 
 
 def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # type: ignore[attr-defined]  # BEGIN is ours
+    connection.isolation_level = None  # BEGIN is ours
     cursor = connection.cursor()
     # The busy timeout comes first: already the switch to WAL can meet another process.
     for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "foreign_keys=ON"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from alembic import command, context
 from alembic.config import Config
@@ -80,7 +80,7 @@ def _config(database: Database, folder: Path) -> Config:
     return config
 
 
-def _render_item(kind: str, value: object, autogen: AutogenContext) -> str | bool:
+def _render_item(kind: str, value: object, autogen: AutogenContext) -> str | Literal[False]:
     if kind == "type" and isinstance(value, UtcDateTime):
         autogen.imports.add("from ayrix_foundation.database import UtcDateTime")
         return "UtcDateTime()"

@@ -32,7 +32,7 @@ def password_fits(password: str, stored: str | None) -> bool:
     if len(password) > LONGEST_PASSWORD:
         return False
     try:
-        fits = _hasher.verify(stored or _NOBODY, password)
+        _hasher.verify(stored or _NOBODY, password)
     except (VerificationError, InvalidHashError):
         return False
-    return fits and stored is not None
+    return stored is not None

@@ -1,0 +1,1 @@
+"""The PBX side: pages, services and agent that keep the license."""

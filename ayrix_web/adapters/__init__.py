@@ -1,0 +1,1 @@
+"""Foreign technology behind the ports."""

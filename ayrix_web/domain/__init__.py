@@ -1,0 +1,1 @@
+"""The rules of the PBX side, without input and output."""
