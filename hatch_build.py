@@ -1,4 +1,4 @@
-"""Compile the message catalogues, so that a wheel always carries them."""
+"""Put what is beside the packages into the wheel: templates, static files, compiled catalogues."""
 
 from pathlib import Path
 
@@ -8,14 +8,19 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.builders.wheel import WheelBuilderConfig
 
 
-class Catalogues(BuildHookInterface[WheelBuilderConfig]):
-    """Write the .mo beside each .po and put only the .mo into the wheel."""
+class FilesBesideThePackages(BuildHookInterface[WheelBuilderConfig]):
+    """ayrix_foundation/assets.py finds them inside the package, or beside it in a checkout."""
 
     def initialize(self, version: str, build_data: dict[str, dict[str, str]]) -> None:
-        """Called by hatchling before it collects the files of a wheel or an editable install."""
+        """Called by hatchling before it collects files; an editable install uses the checkout's."""
         root = Path(self.root)
+        included = [root / "templates", root / "static"]
         for po in root.glob("translations/*/LC_MESSAGES/*.po"):
             mo = po.with_suffix(".mo")
             with po.open("rb") as source, mo.open("wb") as target:
                 write_mo(target, read_po(source))
-            build_data["force_include"][str(mo)] = f"ayrix_foundation/{mo.relative_to(root)}"
+            included.append(mo)
+        if version == "editable":
+            return
+        for path in included:
+            build_data["force_include"][str(path)] = f"ayrix_foundation/{path.relative_to(root)}"

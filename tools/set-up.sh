@@ -61,6 +61,9 @@ flock 9
 stamp() { # of the files named, the interpreter and this folder: a .venv cannot be moved
     { pwd && "$python" -VV && cat "$@"; } | sha256sum | cut -d ' ' -f 1
 }
+pip_install() { # errors are shown, the rest is of no use to whoever waits for `make demo`
+    .venv/bin/pip --disable-pip-version-check -qq install "$@"
+}
 is_stamped() {
     [ -x .venv/bin/python ] && [ "$(cat ".venv/$1" 2>/dev/null)" = "$2" ]
 }
@@ -70,14 +73,12 @@ if ! is_stamped pins "$pins"; then
     echo "Making .venv from the pinned requirements (about a minute) ..."
     rm -rf .venv || fail ".venv belongs to another user; please remove it."
     "$python" -m venv .venv
-    .venv/bin/pip --disable-pip-version-check --quiet install --require-hashes \
-        --requirement requirements-dev.txt
+    pip_install --require-hashes --requirement requirements-dev.txt
     echo "$pins" >.venv/pins
 fi
 
 project=$(stamp pyproject.toml hatch_build.py)
 if ! is_stamped project "$project"; then
-    .venv/bin/pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation \
-        --no-index --editable .
+    pip_install --no-deps --no-build-isolation --no-index --editable .
     echo "$project" >.venv/project
 fi
