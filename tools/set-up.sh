@@ -71,7 +71,7 @@ is_stamped() {
 pins=$(stamp requirements.txt requirements-dev.txt)
 if ! is_stamped pins "$pins"; then
     echo "Making .venv from the pinned requirements (about a minute) ..."
-    rm -rf .venv || fail ".venv belongs to another user; please remove it."
+    rm -rf .venv 2>/dev/null || fail ".venv belongs to another user; please remove it."
     "$python" -m venv .venv
     pip_install --require-hashes --requirement requirements-dev.txt
     echo "$pins" >.venv/pins
