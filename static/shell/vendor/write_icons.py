@@ -11,7 +11,7 @@ HEAD = """{#- Tabler icons (MIT), inlined so that they take the color of the tex
 """
 MACRO = """{%- macro icon(name, small=false) -%}
 <svg class="i{{ ' i-s' if small }}" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
-{{- paths[name]|safe -}}
+{{- paths[name]|default(paths["dots"])|safe -}}
 </svg>
 {%- endmacro %}
 """
