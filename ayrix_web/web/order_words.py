@@ -1,0 +1,123 @@
+"""Where an order is and what it costs, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as lazy
+
+from ayrix_protocol.orders import LARGEST_QUANTITY, Period, Quote, QuoteLine
+from ayrix_web.domain.order import OrderStage, PlacedOrder
+from ayrix_web.web.formats import format_money, format_number
+
+LONGEST_QUANTITY = 9
+"""Digits; more are too many for any order, and never made a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageWords:
+    """A stage's label, how it looks (kind and icon of shell/parts.html), and what it means."""
+
+    label: str
+    kind: str
+    icon: str
+    meaning: str
+
+
+STAGES = {
+    OrderStage.WAITING: StageWords(
+        lazy("Waiting for the license server"),
+        "warn",
+        "clock",
+        lazy("Saved here; it is sent as soon as the license server answers. Do not order again."),
+    ),
+    OrderStage.CONFIRM_AGAIN: StageWords(
+        lazy("Confirm again"),
+        "warn",
+        "alert-triangle",
+        lazy("The price changed before the order arrived. Please confirm again."),
+    ),
+    OrderStage.SUBMITTED: StageWords(
+        lazy("Being confirmed"), "info", "clock", lazy("Your reseller has not confirmed it yet.")
+    ),
+    OrderStage.APPROVED: StageWords(
+        lazy("Confirmed"), "info", "clock", lazy("The licenses arrive in a moment.")
+    ),
+    OrderStage.FULFILLED: StageWords(
+        lazy("Active"), "ok", "check", lazy("The licenses are available.")
+    ),
+    OrderStage.REJECTED: StageWords(
+        lazy("Not completed"), "bad", "x", lazy("Your reseller declined the order.")
+    ),
+    OrderStage.CANCELLED: StageWords(lazy("Cancelled"), "", "x", lazy("The order was cancelled.")),
+    OrderStage.FAILED: StageWords(
+        lazy("Not completed"), "bad", "x", lazy("The order could not be carried out.")
+    ),
+}
+
+PERIODS = {
+    Period.ONE_OFF: lazy("one-off"),
+    Period.MONTHLY: lazy("per month"),
+    Period.YEARLY: lazy("per year"),
+}
+"""How often a price is charged, behind the price."""
+
+TOTALS = {
+    Period.ONE_OFF: lazy("Total, one-off"),
+    Period.MONTHLY: lazy("Total per month"),
+    Period.YEARLY: lazy("Total per year"),
+}
+
+NET_NOTES = {
+    Period.ONE_OFF: lazy("Prices are one-off and exclude VAT."),
+    Period.MONTHLY: lazy("Prices are per month and exclude VAT."),
+    Period.YEARLY: lazy("Prices are per year and exclude VAT."),
+}
+
+
+def stage_meaning(order: PlacedOrder) -> str:
+    """What the order's stage means; the server's own reason where it gave one."""
+    meaning = str(STAGES[order.stage].meaning)
+    if not order.stage.has_ended_without:
+        return meaning
+    if order.reason:
+        meaning = _("Not completed. %(reason)s.", reason=order.reason.rstrip(". "))
+    return _("%(meaning)s Nothing was charged.", meaning=meaning)
+
+
+def price_changed_words(old: int, new: int, currency: str) -> str:
+    """What a person must know before he confirms again; amounts in minor units."""
+    return _(
+        "The price changed from %(old)s to %(new)s. Please confirm again.",
+        old=format_money(old, currency),
+        new=format_money(new, currency),
+    )
+
+
+def price_difference(seen: tuple[QuoteLine, ...], seen_gross: int, quote: Quote) -> tuple[int, int]:
+    """The two amounts to show: those of the first line whose unit price changed, else the sums."""
+    for before, after in zip(seen, quote.lines, strict=False):
+        if before.unit_amount != after.unit_amount:
+            return before.unit_amount, after.unit_amount
+    return seen_gross, quote.gross
+
+
+def quantity_fault(text: str) -> str | None:
+    """What is wrong with a quantity as it was typed; None if it can be ordered."""
+    cleaned = text.strip()
+    digits = cleaned.removeprefix("-")
+    if not cleaned:
+        return _("Enter how many you want.")
+    if not digits.isdecimal():
+        return _("Enter a whole number in digits, for example 2.")
+    if not digits.strip("0"):
+        return _("0 orders nothing. Enter 1 or more.")
+    if digits != cleaned:
+        return _("The quantity cannot be negative. Enter 1 or more.")
+    if len(digits) > LONGEST_QUANTITY or int(digits) > LARGEST_QUANTITY:
+        return _(
+            "At most %(most)s can be ordered at once. Ask your reseller for more.",
+            most=format_number(LARGEST_QUANTITY),
+        )
+    return None

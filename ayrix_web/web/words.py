@@ -1,0 +1,256 @@
+"""What went wrong and what to do about it, as sentences for people."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as lazy
+
+from ayrix_foundation.database import DatabaseFault
+from ayrix_protocol.binding import Component
+from ayrix_protocol.lease import Contact, Contacts
+from ayrix_protocol.problems import Problem, ProblemCode
+from ayrix_web.domain.errors import FaultKind
+from ayrix_web.domain.license import Reason
+from ayrix_web.services.licensing import LicenseFacts
+
+SERVICE_CENTER = "Customer Service Center"
+"""The name of the support contact until the vendor gives another."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonWords:
+    """A heading, what happened, and the way out (product.md, Reasons).
+
+    The texts may name %(support)s, %(seller)s, %(server)s, %(own)s, %(bound)s, %(components)s.
+    """
+
+    title: str
+    happened: str
+    way_out: str
+
+
+REASONS = {
+    Reason.NEVER_ACTIVATED: ReasonWords(
+        lazy("This system is not activated yet"),
+        lazy("No license was ever activated on this system."),
+        lazy("Enter the activation key. If you have none, ask %(seller)s."),
+    ),
+    Reason.UNREACHABLE: ReasonWords(
+        lazy("License server not reachable"),
+        lazy("The license server %(server)s gave no answer."),
+        lazy("Check the internet connection and the firewall. If both work, ask %(support)s."),
+    ),
+    Reason.SERVER_ERROR: ReasonWords(
+        lazy("License server reports an error"),
+        lazy("%(server)s answered, but not as a license server does."),
+        lazy("Usually this passes by itself. If it lasts, ask %(support)s."),
+    ),
+    Reason.IP_MISMATCH: ReasonWords(
+        lazy("The IP address changed"),
+        lazy("This system uses %(own)s, the license is bound to %(bound)s."),
+        lazy("Put the address back, or ask %(seller)s to move the license."),
+    ),
+    Reason.HARDWARE_MISMATCH: ReasonWords(
+        lazy("The hardware changed"),
+        lazy("The license is bound to other hardware. Changed: %(components)s."),
+        lazy("Ask %(seller)s for a replacement of the hardware."),
+    ),
+    Reason.SUSPENDED: ReasonWords(
+        lazy("The license is suspended"),
+        lazy("The license server renews this license no longer until it is resumed."),
+        lazy("Ask %(support)s why, and what resumes it."),
+    ),
+    Reason.REVOKED: ReasonWords(
+        lazy("The license was revoked"),
+        lazy("The license server ended this license for good."),
+        lazy("Ask %(support)s why. If you have a new activation key, enter it."),
+    ),
+    Reason.CLOCK_BEHIND: ReasonWords(
+        lazy("The clock is behind"),
+        lazy("The clock of this system is behind the time of the license server."),
+        lazy("Set the time and check again. If that does not help, ask %(support)s."),
+    ),
+    Reason.CLOCK_AHEAD: ReasonWords(
+        lazy("The clock is ahead"),
+        lazy("The clock of this system is ahead of the time of the license server."),
+        lazy("Set the time right and check again. If that does not help, ask %(support)s."),
+    ),
+    Reason.CLONE_SUSPECTED: ReasonWords(
+        lazy("Two machines use this license"),
+        lazy("Another machine speaks to the license server in the name of this system."),
+        lazy(
+            "Enter the activation key on the right machine, the other one is shut out then. "
+            "If you know of no copy, ask %(support)s."
+        ),
+    ),
+    Reason.STATE_DAMAGED: ReasonWords(
+        lazy("The license data is damaged"),
+        lazy("What this system had stored of its license is missing or was changed."),
+        lazy("Enter the activation key again. If that does not help, ask %(support)s."),
+    ),
+}
+
+REFUSALS = {
+    ProblemCode.UNKNOWN_KEY: lazy(
+        "The license server does not know this activation key. Compare it with your license "
+        "document, or ask your reseller."
+    ),
+    ProblemCode.UNKNOWN_FEATURE: lazy("This feature cannot be ordered for this system."),
+    ProblemCode.NOT_FOUND: lazy("The license server does not know what was asked for."),
+    ProblemCode.METHOD_NOT_ALLOWED: lazy(
+        "The license server does not offer this. Perhaps it is older than this system."
+    ),
+    ProblemCode.BOUND_ELSEWHERE: lazy(
+        "This activation key is in use on another machine. Ask your reseller to move the license."
+    ),
+    ProblemCode.HARDWARE_MISMATCH: lazy(
+        "The license is bound to other hardware. Ask your reseller for a replacement."
+    ),
+    ProblemCode.IP_MISMATCH: lazy(
+        "The license is bound to another IP address. Put the address back, or ask your reseller "
+        "to move the license."
+    ),
+    ProblemCode.PRICE_CHANGED: lazy("The price changed. Please confirm again."),
+    ProblemCode.NOT_CANCELLABLE: lazy(
+        "The order is already completed and can no longer be cancelled here. Ask your reseller."
+    ),
+    ProblemCode.SUSPENDED: lazy(
+        "This license is suspended. Ask the Customer Service Center why, and what resumes it."
+    ),
+    ProblemCode.REVOKED: lazy(
+        "This license was revoked. Ask the Customer Service Center for a new one."
+    ),
+    ProblemCode.CLONE_SUSPECTED: lazy(
+        "Two machines use this license. Enter the activation key on the right one."
+    ),
+    ProblemCode.UPGRADE_NOT_AVAILABLE: lazy(
+        "Your reseller has not released this for your system. Ask your reseller."
+    ),
+    ProblemCode.INVALID: lazy(
+        "The license server did not accept the request. Ask the Customer Service Center."
+    ),
+    ProblemCode.INVALID_QUANTITY: lazy("This quantity cannot be ordered."),
+    ProblemCode.IDEMPOTENCY_CONFLICT: lazy(
+        "This order was sent before with other contents. Nothing was ordered; please start again."
+    ),
+    ProblemCode.INVALID_PROOF: lazy(
+        "The license server did not accept the signature of this system. Enter the activation "
+        "key again."
+    ),
+    ProblemCode.UNKNOWN_INSTALLATION: lazy(
+        "The license server does not know this system. Enter the activation key again."
+    ),
+    ProblemCode.COUNTER_BEHIND: lazy(
+        "The license server expects a newer request. Please try again."
+    ),
+    ProblemCode.PROVE_ALIVE: lazy(
+        "The license server asks the other machine first. Please try again in a few minutes."
+    ),
+    ProblemCode.TOO_LARGE: lazy("The request was too large for the license server."),
+    ProblemCode.TOO_MANY_REQUESTS: lazy(
+        "The license server got too many requests. Please try again in a few minutes."
+    ),
+    ProblemCode.SERVER_ERROR: lazy(
+        "The license server has a fault of its own. Please try again later."
+    ),
+    ProblemCode.BUSY: lazy("The license server is busy. Please try again in a moment."),
+}
+
+FAULTS = {
+    FaultKind.NAME_RESOLUTION: lazy(
+        "The name of the license server could not be resolved. Check the DNS settings."
+    ),
+    FaultKind.CONNECTION: lazy(
+        "The license server is not reachable. Check the internet connection and the firewall."
+    ),
+    FaultKind.CERTIFICATE: lazy(
+        "The connection to the license server is not secure: its certificate was not accepted. "
+        "Check the proxy settings and the time of this system."
+    ),
+    FaultKind.TIMEOUT: lazy(
+        "The license server took too long to answer. Please try again in a moment."
+    ),
+    FaultKind.SERVER_ERROR: lazy(
+        "The answer did not come from the license server, or it has a fault. Check whether a "
+        "proxy or a login page of the network answers in its place."
+    ),
+    FaultKind.UNTRUSTED: lazy(
+        "The answer of the license server is not signed by the vendor and was not used. Ask the "
+        "Customer Service Center."
+    ),
+    FaultKind.BUSY: lazy(
+        "Another request to the license server is under way. Please try again in a moment."
+    ),
+}
+
+DATABASE_FAULTS = {
+    DatabaseFault.BUSY: lazy(
+        "The database is busy. Nothing was changed; please try again in a moment."
+    ),
+    DatabaseFault.READ_ONLY: lazy(
+        "The database cannot be written. Nothing was changed; check the disk and its permissions."
+    ),
+    DatabaseFault.FULL: lazy("The disk is full. Nothing was changed; make room and try again."),
+    DatabaseFault.OTHER: lazy("The database has a fault. Nothing was changed."),
+}
+
+COMPONENTS = {
+    Component.CPU_SERIAL: lazy("CPU or board serial"),
+    Component.NIC_SERIAL: lazy("NIC serial"),
+    Component.ADDRESS: lazy("IP address"),
+}
+
+
+def reason_title(reason: Reason) -> str:
+    """A reason as a heading, without a full stop."""
+    return str(REASONS[reason].title)
+
+
+def reason_text(reason: Reason, facts: LicenseFacts) -> str:
+    """What happened and the way out, with the addresses and contacts of this system."""
+    words = REASONS[reason]
+    lease = facts.lease
+    values = {
+        "support": support_name(facts.contacts),
+        "seller": seller_name(facts.contacts),
+        "server": facts.license_server,
+        "own": facts.machine.address,
+        "bound": ", ".join(lease.binding.addresses) if lease else "–",
+        "components": component_names(facts.state.differs),
+    }
+    return f"{words.happened} {words.way_out}" % values
+
+
+def refusal_words(problem: Problem) -> str:
+    """Why the license server said no."""
+    return str(REFUSALS[problem.code])
+
+
+def fault_words(kind: FaultKind) -> str:
+    """Why the license server gave no usable answer."""
+    return str(FAULTS[kind])
+
+
+def component_names(differs: Collection[Component]) -> str:
+    """What differs from the machine the license is bound to, as a list."""
+    names = [str(COMPONENTS[component]) for component in Component if component in differs]
+    return ", ".join(names) or _("hardware")
+
+
+def support_name(contacts: Contacts) -> str:
+    """Who helps with failed checks, to stand within a sentence."""
+    name = contacts.support.name
+    return _("the Customer Service Center") if name in {"", SERVICE_CENTER} else name
+
+
+def seller_name(contacts: Contacts) -> str:
+    """Who sells and moves licenses, to stand within a sentence."""
+    return contacts.seller.name or _("your reseller")
+
+
+def contact_line(contact: Contact) -> str:
+    """How to reach somebody: telephone, mail and hours, as far as they are known."""
+    return " · ".join(part for part in (contact.phone, contact.email, contact.hours) if part)
