@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, case, delete
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    case,
+    delete,
+    or_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ayrix_foundation.database import Database
@@ -39,8 +50,10 @@ def count_try(
     at = int(now.timestamp())
     dialect = sqlite if database.engine.dialect.name == "sqlite" else postgresql
     insert = dialect.insert(table)
-    over = table.c.until <= at
-    window_end = at + int(limit.window.total_seconds())
+    window = int(limit.window.total_seconds())
+    window_end = at + window
+    # One that ends later was opened before the clock was set back, and could last for years.
+    over = or_(table.c.until <= at, table.c.until > window_end + window)
     statement = (
         insert.values(bucket=bucket, until=window_end, tries=1)
         .on_conflict_do_update(
@@ -61,6 +74,14 @@ def forget_tries(database: Database, table: Table, bucket: str) -> None:
     """Start a bucket anew, after a success."""
     with database.statement() as connection:
         connection.execute(delete(table).where(table.c.bucket == bucket))
+
+
+def take_back_try(database: Database, table: Table, bucket: str) -> None:
+    """Count a try less, after one that was no guess; what others tried stays counted."""
+    with database.statement() as connection:
+        connection.execute(
+            update(table).where(table.c.bucket == bucket).values(tries=table.c.tries - 1)
+        )
 
 
 def forget_old_tries(database: Database, table: Table, now: datetime) -> int:

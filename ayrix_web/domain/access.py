@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
@@ -49,5 +50,55 @@ class Account:
         return self.access(module) >= access
 
 
+LONGEST_NAME = 80
+"""Characters of an account's name."""
+
+
+class InvalidName(ValueError):
+    """An account's name must have 1 to 80 printable characters."""
+
+
+def account_name(text: str) -> str:
+    """The name a person typed, as it is kept: trimmed and composed (NFC); raises InvalidName."""
+    name = unicodedata.normalize("NFC", text.strip())
+    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
+        raise InvalidName
+    return name
+
+
+def same_name(text: str) -> str:
+    """What two spellings of one name share: no two accounts may have it in common."""
+    return unicodedata.normalize("NFKC", text.strip()).casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class AccessChange:
+    """A new access to a module: of the account named, or the system's default (None).
+
+    None as `old` or `new` means that the account follows the default.
+    """
+
+    account: str | None
+    module: Module
+    old: Access | None
+    new: Access | None
+
+
 class LastAdministrator(ValueError):
     """The change would leave the system without an administrator."""
+
+
+class NameTaken(ValueError):
+    """Another account has this name, perhaps in other letters (Admin, admin)."""
+
+
+class UnknownAccount(LookupError):
+    """There is no account of this name, or no longer."""
+
+
+class WrongPassword(Exception):
+    """The password is not this account's, or there is no such account: never said which."""
+
+
+class ChangedMeanwhile(Exception):
+    """Someone else changed the same access after the person saw it; nothing was saved."""

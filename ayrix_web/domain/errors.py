@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
 
 from ayrix_protocol.orders import Quote
@@ -66,3 +67,11 @@ class UsedUp(Exception):
         self.counted = counted
         self.licensed = licensed
         self.used = used
+
+
+class TooManyTries(Exception):
+    """Someone tried too often; the next try is allowed after `wait`."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(f"wait {wait}")
+        self.wait = wait
