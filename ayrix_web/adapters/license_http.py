@@ -1,0 +1,158 @@
+"""One HTTP request to the license server: bounded, and every failure told in our own terms."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from ayrix_protocol.wire import LARGEST_BODY
+from ayrix_web.adapters.connections import Deadline, WatchedAdapter
+from ayrix_web.domain.errors import FaultKind, LicenseServerFault
+from ayrix_web.settings import Settings
+
+HEADERS = {
+    "User-Agent": "ayrix-web",
+    "Accept": "application/json, application/problem+json",
+    "Accept-Encoding": "identity",  # so that a small answer is small
+}
+
+_FAULTS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], FaultKind], ...] = (
+    ((urllib3.exceptions.NameResolutionError, socket.gaierror), FaultKind.NAME_RESOLUTION),
+    ((ssl.SSLError, ssl.CertificateError, urllib3.exceptions.SSLError), FaultKind.CERTIFICATE),
+    ((TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError), FaultKind.TIMEOUT),
+    ((http.client.RemoteDisconnected, http.client.IncompleteRead), FaultKind.CONNECTION),
+    (http.client.HTTPException, FaultKind.SERVER_ERROR),
+    (
+        (requests.ConnectionError, urllib3.exceptions.ProtocolError, ConnectionError),
+        FaultKind.CONNECTION,
+    ),
+    (urllib3.exceptions.NewConnectionError, FaultKind.CONNECTION),
+)
+"""What the causes of a failure mean; the first line that fits any of them counts."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """An answer, whatever it says; `retry_after_s` only if given in seconds (RFC 9110, 10.2.3)."""
+
+    status: int
+    media_type: str
+    etag: str
+    retry_after_s: int | None
+    body: bytes
+
+
+class Line:
+    """The connection to the license server during one conversation; to be closed after it."""
+
+    def __init__(self, settings: Settings, *, check_dates: bool) -> None:
+        """Raises LicenseServerFault(CERTIFICATE) if the CA file of the settings is missing."""
+        self._origin = settings.license_server_url
+        self._timeouts = (settings.connect_timeout_s, settings.answer_timeout_s)
+        proxy = proxy_of(settings)
+        self._deadline = Deadline(refuse_addresses=not proxy)
+        if settings.ca_file is not None and not settings.ca_file.is_file():
+            log.error("the CA file is missing", extra={"ca_file": str(settings.ca_file)})
+            raise LicenseServerFault(FaultKind.CERTIFICATE)
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.verify = str(settings.ca_file) if settings.ca_file else True
+        self._session.proxies = {"http": proxy, "https": proxy} if proxy else {}
+        self._session.mount(self._origin, WatchedAdapter(self._deadline, check_dates=check_dates))
+
+    def send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> HttpAnswer:
+        """Send one request and read its answer; raises LicenseServerFault if there is none.
+
+        Takes at most the two timeouts of the settings together, however slowly bytes drip in; only
+        the resolver of the system keeps its own time.
+        """
+        with self._deadline.within(sum(self._timeouts)), _translated(self._deadline):
+            response = self._session.request(
+                method,
+                self._origin + path,
+                headers={**HEADERS, **headers},
+                data=body or None,
+                timeout=self._timeouts,
+                allow_redirects=False,
+                stream=True,
+            )
+            content: bytes = response.raw.read(LARGEST_BODY + 1, decode_content=False)
+        if self._deadline.is_over:
+            raise LicenseServerFault(FaultKind.TIMEOUT)
+        if len(content) > LARGEST_BODY:
+            raise LicenseServerFault(FaultKind.SERVER_ERROR)
+        retry_after = response.headers.get("Retry-After", "")
+        return HttpAnswer(
+            status=response.status_code,
+            media_type=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
+            etag=response.headers.get("ETag", ""),
+            retry_after_s=int(retry_after) if _is_number(retry_after) else None,
+            body=content,
+        )
+
+    def close(self) -> None:
+        """Hang up."""
+        self._session.close()
+        self._deadline.close()
+
+
+def proxy_of(settings: Settings) -> str:
+    """The proxy between us and the license server, or nothing; none to this machine itself."""
+    host = urlsplit(settings.license_server_url).hostname or ""
+    return "" if host == "localhost" or _is_loopback(host) else settings.proxy_url
+
+
+@contextmanager
+def _translated(deadline: Deadline) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, urllib3.exceptions.HTTPError, http.client.HTTPException) as error:
+        causes = list(_causes(error))
+        kind = FaultKind.TIMEOUT if deadline.is_over else _kind(causes)
+        log.info("no answer", extra={"fault": str(kind), "detail": repr(causes[-1])})
+        raise LicenseServerFault(kind) from error
+
+
+def _kind(causes: list[BaseException]) -> FaultKind:
+    for types, kind in _FAULTS:
+        if any(isinstance(cause, types) for cause in causes):
+            return kind
+    return FaultKind.SERVER_ERROR
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception and all it was made of; the libraries wrap in three different ways."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        cause = waiting.pop(0)
+        if id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        inner = (cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args)
+        waiting += [part for part in inner if isinstance(part, BaseException)]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10  # noqa: PLR2004 - fits any timer
