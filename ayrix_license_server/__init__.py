@@ -1,0 +1,1 @@
+"""The vendor's license server: catalog, customers, licenses, leases and orders."""

@@ -1,0 +1,104 @@
+"""The states of a license and of an installation, and whether a machine is the bound one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from ayrix_license_server.domain.errors import Refused
+from ayrix_protocol.binding import Component, Hardware, fit
+from ayrix_protocol.problems import ProblemCode
+
+MOVES_BY_CUSTOMER_EVERY = timedelta(days=90)
+"""How often a customer may move his license by himself; in between the seller does it
+(protocol.md, Re-installation).
+"""
+
+
+_SERIALS = (Component.CPU_SERIAL, Component.NIC_SERIAL)
+
+
+class LicenseState(StrEnum):
+    """Whether a license may be used; `revoked` is for ever."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+
+
+class InstallationState(StrEnum):
+    """What became of a device key: in use, doubted, or followed by another."""
+
+    ACTIVE = "active"
+    CLONE_SUSPECTED = "clone_suspected"
+    REPLACED = "replaced"
+
+
+def may_move(moved_at: datetime | None, now: datetime) -> bool:
+    """Whether the customer may move his license by himself again."""
+    return moved_at is None or now - moved_at >= MOVES_BY_CUSTOMER_EVERY
+
+
+def judge_machine(
+    required: Collection[Component],
+    bound: Hardware,
+    addresses: Collection[str],
+    hardware: Hardware,
+    address: str,
+) -> Hardware:
+    """What is bound from now on: components that were unknown are learned.
+
+    Raises Refused with `hardware_mismatch` or `ip_mismatch` if the machine is not the bound one.
+    """
+    found = fit(required, bound, addresses, hardware, address)
+    differs = tuple(sorted(found.differs - {Component.ADDRESS}))
+    if differs or not found.same_machine:
+        raise Refused(ProblemCode.HARDWARE_MISMATCH, components=differs)
+    if Component.ADDRESS in found.differs:
+        raise Refused(ProblemCode.IP_MISMATCH, bound=masked(next(iter(addresses))))
+    return learned(bound, hardware)
+
+
+def learned(bound: Hardware, hardware: Hardware) -> Hardware:
+    """The bound hardware, completed by what it did not know; what is weak is the device's word."""
+    names = ("cpu_serial", "nic_serial", "installation_secret")
+    known = {name: getattr(bound, name) or getattr(hardware, name) for name in names}
+    weak = {
+        name for name in names if name in (hardware.weak if getattr(hardware, name) else bound.weak)
+    }
+    return Hardware(**known, weak=tuple(sorted(weak)))
+
+
+def is_same_machine(bound: Hardware, hardware: Hardware) -> bool:
+    """Whether anything strong is equal and nothing that both sides know differs."""
+    found = fit(_SERIALS, bound, (), hardware, "")
+    return found.same_machine and not found.differs
+
+
+def lost_its_secret(bound: Hardware, hardware: Hardware) -> bool:
+    """Whether a machine that only its installation secret identified comes without it."""
+    if bound.strong().keys() - {"installation_secret"} or hardware.strong():
+        return False
+    return not fit(_SERIALS, bound, (), hardware, "").differs
+
+
+def is_same_hardware(
+    bound: Hardware, addresses: Collection[str], hardware: Hardware, address: str
+) -> bool:
+    """Whether a machine that brings the key and no history is the bound one, re-installed.
+
+    A machine without any strong component lost its installation secret with its disk: there equal
+    weak components at the same address count as the same hardware (protocol.md, Hardware
+    identity).
+    """
+    if is_same_machine(bound, hardware):
+        return True
+    weak = (bound.cpu_serial, bound.nic_serial)
+    equal = any(weak) and weak == (hardware.cpu_serial, hardware.nic_serial)
+    return equal and address in addresses and lost_its_secret(bound, hardware)
+
+
+def masked(address: str) -> str:
+    """An address of which a stranger learns the network only: 192.168.10.x."""
+    return address.rpartition(".")[0] + ".x"

@@ -1,0 +1,1 @@
+"""What the license server does: one function, one transaction."""

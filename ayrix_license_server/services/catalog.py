@@ -1,0 +1,41 @@
+"""The catalog as leases need it, kept for a minute."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from ayrix_license_server.domain.catalog import Catalog, CatalogFeature
+from ayrix_license_server.rows.catalog import FeatureRow
+from ayrix_license_server.rows.customers import SellerRow
+from ayrix_license_server.system import System
+from ayrix_protocol.lease import Category, Contact, Counted
+
+
+def current_catalog(system: System) -> Catalog:
+    """Names and contacts, at most 60 s old (architecture.md, Database)."""
+    return system.catalog.at(system.clock.now(), lambda: _read(system))
+
+
+def _read(system: System) -> Catalog:
+    with system.database.read() as session:
+        features = session.scalars(select(FeatureRow).order_by(FeatureRow.position, FeatureRow.id))
+        sellers = session.scalars(select(SellerRow))
+        return Catalog(
+            {row.code: _feature(row) for row in features},
+            {row.code: _contact(row) for row in sellers},
+        )
+
+
+def _feature(row: FeatureRow) -> CatalogFeature:
+    return CatalogFeature(
+        code=row.code,
+        category=Category(row.category),
+        counts=None if row.counts is None else Counted(row.counts),
+        names=row.names,
+        hidden=row.hidden,
+        on_sale=row.retired_at is None,
+    )
+
+
+def _contact(row: SellerRow) -> Contact:
+    return Contact(name=row.name, phone=row.phone, email=row.email, hours=row.hours)
