@@ -28,6 +28,8 @@ HEADERS = {
 
 _FAULTS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], FaultKind], ...] = (
     ((urllib3.exceptions.NameResolutionError, socket.gaierror), FaultKind.NAME_RESOLUTION),
+    # Before the timeouts, because it is derived from one.
+    (urllib3.exceptions.NewConnectionError, FaultKind.CONNECTION),
     ((ssl.SSLError, ssl.CertificateError, urllib3.exceptions.SSLError), FaultKind.CERTIFICATE),
     ((TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError), FaultKind.TIMEOUT),
     ((http.client.RemoteDisconnected, http.client.IncompleteRead), FaultKind.CONNECTION),
@@ -36,7 +38,6 @@ _FAULTS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Faul
         (requests.ConnectionError, urllib3.exceptions.ProtocolError, ConnectionError),
         FaultKind.CONNECTION,
     ),
-    (urllib3.exceptions.NewConnectionError, FaultKind.CONNECTION),
 )
 """What the causes of a failure mean; the first line that fits any of them counts."""
 
@@ -90,7 +91,8 @@ class Line:
                 allow_redirects=False,
                 stream=True,
             )
-            content: bytes = response.raw.read(LARGEST_BODY + 1, decode_content=False)
+            with response:
+                content = _bounded(response.raw)
         if self._deadline.is_over:
             raise LicenseServerFault(FaultKind.TIMEOUT)
         if len(content) > LARGEST_BODY:
@@ -101,7 +103,7 @@ class Line:
             media_type=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
             etag=response.headers.get("ETag", ""),
             retry_after_s=int(retry_after) if _is_number(retry_after) else None,
-            body=content,
+            body=bytes(content),
         )
 
     def close(self) -> None:
@@ -114,6 +116,19 @@ def proxy_of(settings: Settings) -> str:
     """The proxy between us and the license server, or nothing; none to this machine itself."""
     host = urlsplit(settings.license_server_url).hostname or ""
     return "" if host == "localhost" or _is_loopback(host) else settings.proxy_url
+
+
+def _bounded(stream: urllib3.BaseHTTPResponse) -> bytearray:
+    """The body, or a little more of it than an answer may have. A cut off one raises only when it
+    is read on.
+    """
+    content = bytearray()
+    while len(content) <= LARGEST_BODY:
+        part = stream.read(LARGEST_BODY + 1, decode_content=False)
+        if not part:
+            break
+        content += part
+    return content
 
 
 @contextmanager
