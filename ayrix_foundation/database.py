@@ -57,6 +57,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC)
 
 
+class DatabaseUnreadable(Exception):
+    """The row that every request needs cannot be read."""
+
+
 class Database:
     """One engine per process, safe across fork; connects on first use."""
 
@@ -87,6 +91,27 @@ class Database:
         with self.engine.connect() as connection:
             yield connection
             connection.commit()
+
+    def fast_row(self, sql: str) -> tuple[Any, ...] | None:
+        """The first row of a constant query, by the driver itself: a quarter of what a session
+        takes.
+
+        For the one read that happens on every request. Raises DatabaseUnreadable.
+        """
+        try:
+            connection = self.engine.raw_connection()
+        except DBAPIError as error:
+            raise DatabaseUnreadable from error
+        try:
+            cursor = connection.cursor()
+            cursor.execute(sql)
+            row: tuple[Any, ...] | None = cursor.fetchone()
+            cursor.close()
+        except self.engine.dialect.loaded_dbapi.Error as error:
+            raise DatabaseUnreadable from error
+        finally:
+            connection.close()
+        return row
 
     def close(self) -> None:
         """Give all connections back."""

@@ -1,1 +1,1 @@
-"""What the PBX and the license server must agree on: signed documents, wire models, shared rules."""
+"""What both sides must agree on: signed documents, wire models, shared rules."""

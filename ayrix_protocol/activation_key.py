@@ -55,7 +55,9 @@ def last_characters(key: str) -> str:
 
 
 def key_hash(key: str) -> str:
-    """What the server stores of a normalized key. Plain SHA-256 suffices: nobody guesses 130 bit."""
+    """What the server stores of a normalized key. Plain SHA-256 suffices: nobody guesses 130
+    bit.
+    """
     return encode_base64url(sha256(key.encode()).digest())
 
 

@@ -33,7 +33,9 @@ class PublicJwk(WireModel):
 
 
 class PublishedKey(WireModel):
-    """A signing key as the key set lists it: valid for leases issued from `nbf` until before `exp`."""
+    """A signing key as the key set lists it: valid for leases issued from `nbf` until before
+    `exp`.
+    """
 
     kid: Line
     kty: Literal["OKP"]
@@ -43,7 +45,9 @@ class PublishedKey(WireModel):
     exp: Epoch
 
     def signed_at(self, iat: int) -> bool:
-        """Whether a lease with this `iat` can come from the key; no clock of the device is asked."""
+        """Whether a lease with this `iat` can come from the key; no clock of the device is
+        asked.
+        """
         return self.nbf <= iat < self.exp
 
     def to_key(self) -> OKPKey:
@@ -52,7 +56,9 @@ class PublishedKey(WireModel):
 
 
 class KeySet(WireModel):
-    """What `GET /.well-known/license-keys` says, signed by the root key; `version` only ever rises."""
+    """What `GET /.well-known/license-keys` says, signed by the root key; `version` only ever
+    rises.
+    """
 
     iss: Line
     iat: Epoch
@@ -87,7 +93,9 @@ def private_key_to_pem(key: OKPKey) -> bytes:
 
 
 def private_key_from_pem(pem: bytes) -> OKPKey:
-    """The private key of a PKCS #8 PEM; raises InvalidDocument if it is not an Ed25519 private key."""
+    """The private key of a PKCS #8 PEM; raises InvalidDocument if it is not an Ed25519
+    private key.
+    """
     try:
         key = OKPKey.import_key(pem)
     except (JoseError, ValueError, TypeError) as error:

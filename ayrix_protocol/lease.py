@@ -101,7 +101,9 @@ class Contact(WireModel):
 
 
 class Contacts(WireModel):
-    """The two contacts: the Customer Service Center for failed checks, the reseller for the rest."""
+    """The two contacts: the Customer Service Center for failed checks, the reseller for the
+    rest.
+    """
 
     support: Contact
     seller: Contact
@@ -196,7 +198,9 @@ def check_interval(lease_duration: timedelta) -> timedelta:
 
 
 def retry_interval(lease_duration: timedelta) -> timedelta:
-    """How often to try again after a failed check: 5 minutes for 72 hours, never under 2 seconds."""
+    """How often to try again after a failed check: 5 minutes for 72 hours, never under 2
+    seconds.
+    """
     return max(
         SHORTEST_INTERVAL,
         timedelta(seconds=int(lease_duration.total_seconds()) // RETRIES_PER_LEASE),

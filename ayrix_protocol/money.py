@@ -20,7 +20,9 @@ def rounded(amount: Decimal) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """Net, tax and gross of a line or of a whole order, in minor units; always net + tax == gross."""
+    """Net, tax and gross of a line or of a whole order, in minor units; always net + tax ==
+    gross.
+    """
 
     net: int
     tax: int

@@ -104,6 +104,8 @@ class OrderRow(Base):
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     next_try_at: Mapped[datetime | None]
     reason: Mapped[str] = mapped_column(Text, default="")
+    refusal: Mapped[str | None] = mapped_column(String(40))
+    changed_quote: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
 
 class ReservationRow(Base):

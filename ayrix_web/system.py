@@ -19,7 +19,7 @@ class Remembered:
     computed anew.
     """
 
-    row: tuple[object, ...]
+    row: tuple[object, ...] | None
     state: LicenseState
     until_boot: float
 
@@ -33,9 +33,13 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """Settings, database, clock and the ports; built in `ayrix_web.app` and in the tests."""
+    """Settings, database, clock and the ports; built in `ayrix_web.app` and in the tests.
+
+    `installation_id` is the thumbprint of the device key, which only the license server port holds.
+    """
 
     settings: Settings
+    installation_id: str
     database: Database
     clock: Clock
     license_server: LicenseServer

@@ -12,6 +12,8 @@ import pytest
 
 NEED_ROOT = pytest.StashKey[int]()
 BROKEN_RULES = pytest.StashKey[list[str]]()
+pytest_plugins = ["tests.pbx_fixtures"]
+
 MINIMUMS = Path(__file__).with_name("minimums.toml")
 
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from ayrix_protocol.orders import LineRequest, OrderState, QuoteLine, Totals
+from ayrix_protocol.orders import LineRequest, OrderState, Quote, QuoteLine, Totals
+from ayrix_protocol.problems import ProblemCode
 
 
 class OrderStage(StrEnum):
@@ -53,7 +54,11 @@ class OrderDraft:
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """An order in the PBX's database; `code` is None until the license server has given it one."""
+    """An order in the PBX's database; `code` is None until the license server has given it one.
+
+    `reason` is what the seller wrote, `refusal` why the license server did not take it,
+    `changed_quote` what it costs now if a person must say yes again.
+    """
 
     key: UUID
     code: str | None
@@ -63,6 +68,8 @@ class PlacedOrder:
     ordered_by: str
     created_at: datetime
     reason: str = ""
+    refusal: ProblemCode | None = None
+    changed_quote: Quote | None = None
 
     @property
     def reference(self) -> str:

@@ -143,3 +143,8 @@ class MachineReader(Protocol):
         """Read the machine; what `choice` leaves open is chosen: the interface of the default route
         and
         the first usable serial number. The result carries what was chosen."""
+
+    def store_installation_secret(self, secret: str) -> None:
+        """Keep the secret that identifies a machine without any strong component; safe to
+        repeat.
+        """

@@ -1,0 +1,160 @@
+"""Putting it together: the system from its settings, the pages into an application."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from flask import Flask, redirect, request, url_for
+from flask.sessions import SecureCookieSessionInterface
+from flask.typing import ResponseReturnValue
+from flask_babel import Babel
+
+from ayrix_foundation import migrations
+from ayrix_foundation.assets import TEMPLATES
+from ayrix_foundation.clock import SystemClock
+from ayrix_foundation.database import Database
+from ayrix_foundation.logs import configure_logs
+from ayrix_foundation.web import chosen_language
+from ayrix_protocol.proof import installation_id
+from ayrix_protocol.wire import LARGEST_BODY
+from ayrix_web import settings as settings_module
+from ayrix_web.adapters.instance_files import create_once
+from ayrix_web.adapters.inventory import SqlInventory
+from ayrix_web.adapters.license_client import HttpLicenseServer, load_or_create_device_key
+from ayrix_web.adapters.machine import LinuxMachine, RecentMachine
+from ayrix_web.services import device_counter
+from ayrix_web.settings import Settings
+from ayrix_web.system import System
+from ayrix_web.web import errors, gate, session
+from ayrix_web.web.access import requires_sign_in
+from ayrix_web.web.blueprints import ayrix, ayrix_accounts
+from ayrix_web.web.extension import EXTENSION, Extension, HostMenuEntry, Identify
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+SESSION_KEY_FILE = "session.key"
+SESSION_KEY_BYTES = 32
+
+CSRF_DEFAULTS = {
+    "WTF_CSRF_METHODS": {"POST", "PUT", "PATCH", "DELETE"},
+    "WTF_CSRF_FIELD_NAME": "csrf_token",
+    "WTF_CSRF_HEADERS": ["X-CSRFToken", "X-CSRF-Token"],
+    "WTF_CSRF_SSL_STRICT": True,
+}
+"""What Flask-WTF's protection reads from the application; a host's own values stand."""
+
+
+def build_system(settings: Settings) -> System:
+    """Everything the services work with, from the settings; makes the device key if there is
+    none.
+    """
+    clock = SystemClock()
+    database = Database(settings.database)
+    device_key = load_or_create_device_key(settings.instance)
+    license_server = HttpLicenseServer(
+        settings,
+        clock,
+        device_key,
+        take_counter=lambda: device_counter.take_counter(database),
+        raise_counter=lambda to: device_counter.raise_counter(database, to),
+        lock_file=settings.instance / "license-server.lock",
+    )
+    return System(
+        settings=settings,
+        installation_id=installation_id(device_key),
+        database=database,
+        clock=clock,
+        license_server=license_server,
+        inventory=SqlInventory(settings.database),
+        machine_reader=RecentMachine(LinuxMachine(settings.instance, settings.interface), clock),
+    )
+
+
+def init_app(
+    host: Flask,
+    url_prefix: str | None = None,
+    identify: Identify | None = None,
+    menu: Sequence[HostMenuEntry] = (),
+    system: System | None = None,
+) -> None:
+    """Mount the licensing pages in a host application, and put the lock in front of all its routes.
+
+    The host needs a `secret_key`. With `identify` the host says who is signed in; without it the
+    blueprint `ayrix_accounts` brings users, login and the User authorisation page. `menu` are the
+    host's pages for the menu. `system` defaults to the one of the settings in `AYRIX_INSTANCE`.
+    Raises SettingsError, and DatabaseNotCurrent until `ayrix-web db upgrade` has run.
+    """
+    if system is None:
+        system = build_system(settings_module.load())
+        migrations.require_current(system.database, MIGRATIONS)
+    has_accounts = identify is None
+    host.extensions[EXTENSION] = Extension(
+        system=system,
+        identify=identify or session.identify,
+        menu=tuple(menu),
+        has_accounts=has_accounts,
+    )
+    for name, value in CSRF_DEFAULTS.items():
+        host.config.setdefault(name, value)
+    if "babel" not in host.extensions:
+        language = system.settings.language
+        Babel(
+            host,
+            default_timezone=system.settings.time_zone,
+            locale_selector=lambda: chosen_language(language),
+        )
+    host.register_blueprint(ayrix, url_prefix=url_prefix)
+    if has_accounts:
+        session.install(host)
+        host.register_blueprint(ayrix_accounts, url_prefix=url_prefix)
+    gate.install(host)
+
+
+def create_app(instance: Path | None = None) -> Flask:
+    """The pages as an application of their own, for a PBX without a web of its own."""
+    loaded = settings_module.load(instance)
+    configure_logs(loaded.log_level)
+    system = build_system(loaded)
+    migrations.require_current(system.database, MIGRATIONS)
+    app = Flask("ayrix", static_folder=None, template_folder=str(TEMPLATES))
+    configure(app, system)
+    init_app(app, system=system)
+    errors.register(app)
+    app.add_url_rule("/", view_func=_to_license, endpoint="home")
+    return app
+
+
+def configure(app: Flask, system: System) -> None:
+    """Give an application of ours the session, bounds and host names of the settings."""
+    app.secret_key = secret_key(system.settings.instance)
+    app.session_interface = SecureWhenHttps()
+    app.config.update(
+        SESSION_COOKIE_NAME="ayrix_session",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=system.settings.session_hours),
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
+        MAX_FORM_MEMORY_SIZE=LARGEST_BODY,
+        TRUSTED_HOSTS=list(system.settings.trusted_hosts) or None,
+    )
+
+
+class SecureWhenHttps(SecureCookieSessionInterface):
+    """A session cookie that is `Secure` whenever the request came by https."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Whether the cookie may travel by https only."""
+        return request.is_secure
+
+
+def secret_key(instance: Path) -> bytes:
+    """The key that signs sessions, made once and kept in the instance folder for its owner only."""
+    return create_once(instance / SESSION_KEY_FILE, secrets.token_bytes(SESSION_KEY_BYTES))
+
+
+@requires_sign_in
+def _to_license() -> ResponseReturnValue:
+    return redirect(url_for("ayrix.show_license"), 303)

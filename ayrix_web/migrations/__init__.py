@@ -1,0 +1,1 @@
+"""The steps by which the PBX's database came to its present form."""

@@ -1,0 +1,202 @@
+"""What the license says now: the stored lease, judged by trusted time and this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import update
+
+from ayrix_foundation.clock import Moment
+from ayrix_foundation.database import DatabaseUnreadable
+from ayrix_protocol.jws import InvalidDocument
+from ayrix_protocol.lease import Contacts, Lease, Revocation
+from ayrix_web.domain.errors import FaultKind
+from ayrix_web.domain.license import CheckRecord, LicenseState, Reason, Status, evaluate
+from ayrix_web.domain.machine import Machine
+from ayrix_web.domain.trusted_time import trusted_time, was_stepped
+from ayrix_web.rows import INSTALLATION, InstallationRow
+from ayrix_web.services.held import Held, held_in, read_held
+from ayrix_web.services.trust import trusted_lease, trusted_revocation
+from ayrix_web.system import Remembered, System
+
+LONGEST_MEMORY_S = 5.0
+"""How long a process may use a computed state again while the row behind it is the same."""
+
+SHORTEST_MEMORY_S = 0.2
+"""How late, at most, the lock may come behind the second in which the lease ends."""
+
+UNREADABLE = LicenseState(Status.UNLICENSED, Reason.STATE_DAMAGED, None)
+"""The state when not even the database can be read: it fails closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseFacts:
+    """Everything the pages and the command line show about the license."""
+
+    state: LicenseState
+    now: datetime
+    lease: Lease | None
+    checked_at: datetime | None
+    succeeded_at: datetime | None
+    next_check_at: datetime | None
+    failure_kind: FaultKind | None
+    contacts: Contacts
+    machine: Machine
+    key_hint: str | None
+    installation_id: str
+    license_server: str
+
+
+def current(system: System) -> LicenseState:
+    """The state of the license at this moment; asked on every request, so it costs one row.
+
+    Without a readable database, a state that was known is used only until its own end.
+    """
+    moment = system.clock.moment()
+    remembered = system.memory.remembered
+    try:
+        held = read_held(system)
+    except DatabaseUnreadable:
+        return _last_known(system, remembered)
+    if remembered and remembered.row == held and moment.boot < remembered.until_boot:
+        return remembered.state
+    state, _lease, now = _judge(system, held or Held(), moment)
+    until_boot = moment.boot + _memory_span(state, now)
+    system.memory.remembered = Remembered(held, state, until_boot)
+    return state
+
+
+def trusted_now(system: System) -> datetime:
+    """The time leases are judged by."""
+    held = read_held(system) or Held()
+    return _at(trusted_time(held.anchor, held.mark, system.clock.moment()).now)
+
+
+def held_lease(system: System) -> Lease | None:
+    """The stored lease if it can be believed, whether or not it is over; None without one."""
+    return believed_lease(system, read_held(system) or Held())
+
+
+def believed_lease(system: System, held: Held) -> Lease | None:
+    """The lease in `held` if it leads back to the root key and belongs to this installation."""
+    if held.lease is None:
+        return None
+    try:
+        lease = trusted_lease(held.lease, held.key_set or "", system.settings.license_root_key)
+    except InvalidDocument:
+        return None
+    is_ours = lease.aud == lease.cnf.jkt == system.installation_id
+    return lease if is_ours else None
+
+
+def facts(system: System) -> LicenseFacts:
+    """Everything there is to show about the license; asks nobody outside this machine."""
+    with system.database.read() as session:
+        row = session.get(InstallationRow, INSTALLATION) or InstallationRow()
+        held = held_in(session)
+    state, lease, now = _judge(system, held, system.clock.moment())
+    return LicenseFacts(
+        state=state,
+        now=now,
+        lease=lease,
+        checked_at=row.checked_at,
+        succeeded_at=row.succeeded_at,
+        next_check_at=row.next_check_at,
+        failure_kind=FaultKind(row.failure_kind) if row.failure_kind else None,
+        contacts=_contacts(system, row, lease),
+        machine=system.machine_reader.read(held.choice),
+        key_hint=held.key_hint,
+        installation_id=system.installation_id,
+        license_server=system.license_server.address,
+    )
+
+
+def next_check_at(system: System) -> datetime | None:
+    """When the agent must check; None while this PBX was never activated."""
+    with system.database.read() as session:
+        row = session.get(InstallationRow, INSTALLATION)
+        if row is None or row.lease is None:
+            return None
+        return row.next_check_at or system.clock.now()
+
+
+def write_mark(system: System) -> None:
+    """Write down how late it is, so that neither a reboot nor a clock set back gives time back.
+
+    The mark never falls here; only a fresh online lease may set it back. If somebody set the wall
+    clock since the last look, a check is due at once.
+    """
+    moment = system.clock.moment()
+    held = read_held(system)
+    if held is None or held.anchor is None:
+        return
+    values: dict[str, object] = {
+        "mark_time": trusted_time(held.anchor, held.mark, moment).now,
+        "mark_wall": moment.wall,
+        "mark_boot_id": moment.boot_id,
+        "mark_boot": moment.boot,
+    }
+    if held.mark is not None and was_stepped(held.mark.seen, moment):
+        values["next_check_at"] = system.clock.now()
+    same_lease = InstallationRow.anchor_iat == held.anchor.iat
+    with system.database.statement() as connection:
+        connection.execute(
+            update(InstallationRow)
+            .where(InstallationRow.id == INSTALLATION, same_lease)
+            .values(**values)
+        )
+
+
+def _judge(
+    system: System, held: Held, moment: Moment
+) -> tuple[LicenseState, Lease | None, datetime]:
+    time = trusted_time(held.anchor, held.mark, moment)
+    lease = believed_lease(system, held)
+    # A lease that cannot be believed, or clocks without their lease: somebody took a part away.
+    is_damaged = (lease is None) != (held.anchor is None)
+    checks = CheckRecord(
+        failure=held.failure_reason or (Reason.CLOCK_AHEAD if time.is_wall_ahead else None),
+        revocation=_revocation(system, held),
+        is_damaged=is_damaged or (held.lease is not None and lease is None),
+    )
+    machine = system.machine_reader.read(held.choice)
+    now = _at(time.now)
+    return evaluate(lease, checks, machine, now), lease, now
+
+
+def _revocation(system: System, held: Held) -> Revocation | None:
+    if held.revocation is None:
+        return None
+    root_key = system.settings.license_root_key
+    try:
+        return trusted_revocation(held.revocation, held.key_set or "", root_key)
+    except InvalidDocument:
+        return None
+
+
+def _last_known(system: System, remembered: Remembered | None) -> LicenseState:
+    if remembered is None or remembered.state.valid_until is None:
+        return UNREADABLE
+    is_over = system.clock.now() >= remembered.state.valid_until
+    return UNREADABLE if is_over else remembered.state
+
+
+def _memory_span(state: LicenseState, now: datetime) -> float:
+    if state.valid_until is None or state.status.is_locked:
+        return LONGEST_MEMORY_S
+    # Trusted time counts whole seconds, so the last one is looked at often.
+    left = (state.valid_until - now).total_seconds() - 1
+    return min(LONGEST_MEMORY_S, max(SHORTEST_MEMORY_S, left))
+
+
+def _contacts(system: System, row: InstallationRow, lease: Lease | None) -> Contacts:
+    if lease is not None:
+        return lease.contacts
+    if row.contacts is not None:
+        return Contacts.model_validate_json(row.contacts)
+    return system.settings.contacts
+
+
+def _at(epoch_seconds: int) -> datetime:
+    return datetime.fromtimestamp(epoch_seconds, UTC)

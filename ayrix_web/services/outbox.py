@@ -1,0 +1,154 @@
+"""Sending confirmed orders: none is lost and none is sent as another, whatever breaks on the
+way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from ayrix_foundation.audit import AGENT, Actor, Entry, record
+from ayrix_protocol.orders import Order, OrderRequest, WantedOrder
+from ayrix_protocol.problems import ProblemCode
+from ayrix_web.domain.errors import LicenseServerFault, Refused
+from ayrix_web.domain.order import OrderStage
+from ayrix_web.domain.ports import Conversation
+from ayrix_web.rows import AUDIT, OrderRow
+from ayrix_web.services.acceptance import accept_lease, installation_row
+from ayrix_web.services.device import describe_device
+from ayrix_web.services.order_book import (
+    ON_THE_WAY,
+    ask_again,
+    note_order,
+    row_of_key,
+    wanted_lines,
+)
+from ayrix_web.system import System
+
+FIRST_PAUSE = timedelta(seconds=5)
+"""How long after a failed try an order is sent again; doubled with every try."""
+
+LONGEST_PAUSE = timedelta(minutes=5)
+
+LOOK_AGAIN = timedelta(seconds=20)
+"""How often an order that the seller has not decided yet is looked at."""
+
+
+def next_send_at(system: System) -> datetime | None:
+    """When the agent must look at the outbox; None if nothing is on the way."""
+    with system.database.read() as session:
+        due = func.min(OrderRow.next_try_at)
+        return session.scalar(select(due).where(OrderRow.stage.in_(ON_THE_WAY)))
+
+
+def send_waiting(system: System) -> None:
+    """Send what waits, and look at what the seller has not decided; the agent's job."""
+    now = system.clock.now()
+    with system.database.read() as session:
+        query = select(OrderRow.key, OrderRow.stage).where(
+            OrderRow.stage.in_(ON_THE_WAY), OrderRow.next_try_at <= now
+        )
+        due = session.execute(query.order_by(OrderRow.id)).all()
+    if not due:
+        return
+    try:
+        with system.license_server.conversation() as server:
+            sync(system, server)
+            for key, stage in due:
+                if stage == OrderStage.WAITING:
+                    send(system, server, key, AGENT)
+    except LicenseServerFault:
+        _postpone(system, [key for key, _stage in due])
+
+
+def send(system: System, server: Conversation, key: UUID, actor: Actor) -> None:
+    """Send one waiting order; `sync` must have run in this conversation.
+
+    A license server that cannot be reached leaves it waiting; a refusal ends it or asks the person
+    again. Raises nothing for either.
+    """
+    with system.database.read() as session:
+        row = row_of_key(session, key)
+        if row is None or row.stage != OrderStage.WAITING:
+            return
+        wanted = WantedOrder(lines=wanted_lines(row), quote_hash=row.quote_hash)
+    try:
+        request = OrderRequest(order=wanted, device=describe_device(system))
+        reply = server.order(key, request)
+    except LicenseServerFault:
+        _postpone(system, [key])
+        return
+    except Refused as refusal:
+        _note_refusal(system, key, refusal, actor)
+        return
+    _note_order(system, reply.answer.order, actor)
+    if reply.answer.lease is not None:
+        accept_lease(system, server, reply, actor)
+
+
+def sync(system: System, server: Conversation) -> None:
+    """Read what the license server knows of this license's orders since the oldest open one.
+
+    It also finds orders that a restored backup of this PBX has forgotten, before they could be
+    placed a second time. An order that turned out fulfilled makes a check due.
+    """
+    after = _last_settled_code(system)
+    while True:
+        page = server.orders(after)
+        now = system.clock.now()
+        with system.database.write() as session:
+            for order in page.orders:
+                before = row_of_key(session, order.key)
+                was_fulfilled = before is not None and before.stage == OrderStage.FULFILLED
+                row = note_order(session, order, now, now + LOOK_AGAIN)
+                if row.stage == OrderStage.FULFILLED and not was_fulfilled:
+                    installation_row(session).next_check_at = now
+        if page.next_after is None:
+            return
+        after = page.next_after
+
+
+def _last_settled_code(system: System) -> str | None:
+    """The code behind which the license server may know something new: the one before the oldest
+    open order, else the newest."""
+    with system.database.read() as session:
+        is_open = OrderRow.code.is_not(None) & OrderRow.stage.in_(ON_THE_WAY)
+        oldest_open = session.scalar(select(func.min(OrderRow.id)).where(is_open))
+        known = select(OrderRow.code).where(OrderRow.code.is_not(None))
+        if oldest_open is not None:
+            known = known.where(OrderRow.id < oldest_open)
+        return session.scalar(known.order_by(OrderRow.code.desc()).limit(1))
+
+
+def _note_order(system: System, order: Order, actor: Actor) -> None:
+    now = system.clock.now()
+    with system.database.write() as session:
+        note_order(session, order, now, now + LOOK_AGAIN)
+        entry = Entry(now, actor, "order.sent", order.code, result=order.state)
+        record(session, AUDIT, entry)
+
+
+def _note_refusal(system: System, key: UUID, refusal: Refused, actor: Actor) -> None:
+    now = system.clock.now()
+    with system.database.write() as session:
+        row = row_of_key(session, key)
+        if row is None:
+            return
+        quote = refusal.problem.quote
+        if refusal.code is ProblemCode.PRICE_CHANGED and quote is not None:
+            ask_again(row, quote)
+        else:
+            row.stage, row.refusal, row.next_try_at = OrderStage.FAILED, refusal.code, None
+        entry = Entry(now, actor, "order.refused", str(key), result=refusal.code)
+        record(session, AUDIT, entry)
+
+
+def _postpone(system: System, keys: Iterable[UUID]) -> None:
+    now = system.clock.now()
+    with system.database.write() as session:
+        for row in session.scalars(select(OrderRow).where(OrderRow.key.in_(list(keys)))):
+            row.attempts += 1
+            row.next_try_at = now + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(row.attempts, 10))
