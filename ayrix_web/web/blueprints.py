@@ -1,6 +1,4 @@
 """The two blueprints a host mounts: the licensing pages, and accounts where it has no users."""
-users.
-"""
 
 from __future__ import annotations
 
