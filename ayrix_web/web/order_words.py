@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as lazy
 
-from ayrix_protocol.orders import LARGEST_QUANTITY, Period, Quote, QuoteLine
+from ayrix_protocol.orders import LARGEST_QUANTITY, Period, Quote
 from ayrix_web.domain.order import OrderStage, PlacedOrder
-from ayrix_web.web.formats import format_money, format_number
+from ayrix_web.web.formats import format_money, format_number, format_when
 
 LONGEST_QUANTITY = 9
 """Digits; more are too many for any order, and never made a number."""
@@ -39,10 +41,13 @@ STAGES = {
         lazy("The price changed before the order arrived. Please confirm again."),
     ),
     OrderStage.SUBMITTED: StageWords(
-        lazy("Being confirmed"), "info", "clock", lazy("Your reseller has not confirmed it yet.")
+        lazy("Being confirmed"),
+        "info",
+        "clock",
+        lazy("Usually this takes less than a minute; your reseller may take longer."),
     ),
     OrderStage.APPROVED: StageWords(
-        lazy("Confirmed"), "info", "clock", lazy("The licenses arrive in a moment.")
+        lazy("Approved"), "info", "clock", lazy("The licenses arrive in a moment.")
     ),
     OrderStage.FULFILLED: StageWords(
         lazy("Active"), "ok", "check", lazy("The licenses are available.")
@@ -95,12 +100,27 @@ def price_changed_words(old: int, new: int, currency: str) -> str:
     )
 
 
-def price_difference(seen: tuple[QuoteLine, ...], seen_gross: int, quote: Quote) -> tuple[int, int]:
-    """The two amounts to show: those of the first line whose unit price changed, else the sums."""
-    for before, after in zip(seen, quote.lines, strict=False):
-        if before.unit_amount != after.unit_amount:
-            return before.unit_amount, after.unit_amount
-    return seen_gross, quote.gross
+def price_difference(units: Sequence[int], gross: int, quote: Quote) -> tuple[int, int]:
+    """The two amounts to show: those of the first line whose unit price changed, else the sums.
+
+    `units` and `gross` are what the person saw before, in minor units.
+    """
+    for before, line in zip(units, quote.lines, strict=False):
+        if before != line.unit_amount:
+            return before, line.unit_amount
+    return gross, quote.gross
+
+
+def order_events(order: PlacedOrder, now: datetime) -> list[tuple[str, str, str, str]]:
+    """What happened to an order and what comes next, as parts.timeline shows it."""
+    by = order.ordered_by
+    ordered = _("Ordered by %(name)s", name=by) if by else _("Ordered")
+    stage = STAGES[order.stage]
+    told = [("ok", format_when(order.created_at, now), ordered, "")]
+    if order.stage is not OrderStage.WAITING:
+        told.append(("ok", "", _("Received by the license server"), ""))
+    told.append((stage.kind, "", str(stage.label), stage_meaning(order)))
+    return told
 
 
 def quantity_fault(text: str) -> str | None:

@@ -1,0 +1,161 @@
+"""The error pages: what happened, that nothing was lost, and where to go."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from flask import Blueprint, Flask, Response, current_app, make_response, request, url_for
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as lazy
+from flask_wtf.csrf import CSRFError, generate_csrf
+from sqlalchemy.exc import DBAPIError
+from werkzeug.exceptions import HTTPException
+
+from ayrix_foundation.assets import asset_url
+from ayrix_foundation.database import DatabaseFault, DatabaseUnreadable, fault_of
+from ayrix_foundation.web import Shell, add_security_headers, chosen_theme, here
+from ayrix_web.domain.access import Access, Module
+from ayrix_web.web.access import DECLARATION, current_account
+from ayrix_web.web.blueprints import STATIC_ENDPOINT, ayrix, ayrix_accounts, translations
+from ayrix_web.web.shell import PRODUCT, VERSION, build_shell
+from ayrix_web.web.words import DATABASE_FAULTS
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 5
+"""When a busy database is worth another try; longer than one transaction waits for another."""
+
+PAGES = {
+    400: (lazy("This request was not understood"), lazy("Nothing was changed.")),
+    401: (lazy("Please sign in"), lazy("This page is only for users of this system.")),
+    404: (
+        lazy("Page not found"),
+        lazy("There is nothing at this address, or no longer. Perhaps the link is old."),
+    ),
+    405: (
+        lazy("This is not possible here"),
+        lazy("The address exists, but not for this kind of request. Nothing was changed."),
+    ),
+    413: (
+        lazy("That was too large"),
+        lazy("More was sent than this page takes. Nothing was changed."),
+    ),
+    429: (
+        lazy("Too many tries"),
+        lazy("Please wait a few minutes, then try again. Nothing was changed."),
+    ),
+    500: (
+        lazy("Something went wrong here"),
+        lazy(
+            "The fault is written down in the log. Please try again; if it stays, ask an "
+            "administrator."
+        ),
+    ),
+    503: (
+        lazy("Not possible at the moment"),
+        lazy("Nothing was changed; please try again in a moment."),
+    ),
+}
+"""Title and text by status; other statuses say what Werkzeug says."""
+
+MODULES = {
+    Module.LICENSE: lazy("Licenses"),
+    Module.NETWORK: lazy("Network"),
+    Module.USERS: lazy("User authorisation"),
+}
+
+
+def register(target: Flask | Blueprint) -> None:
+    """Show our error pages for whatever fails in `target`."""
+    target.register_error_handler(CSRFError, show_expired_form)
+    target.register_error_handler(HTTPException, show_http_error)
+    target.register_error_handler(DBAPIError, show_database_fault)
+    target.register_error_handler(DatabaseUnreadable, show_unreadable_database)
+
+
+def show_http_error(error: HTTPException) -> Response:
+    """Any HTTP error; a redirect or another ready response passes."""
+    if error.response is not None or error.code is None:
+        return make_response(error.get_response())
+    if error.code == HTTPStatus.FORBIDDEN:
+        return error_page(403, _("No access"), no_access_words())
+    title, text = PAGES.get(error.code, (error.name, error.description or ""))
+    response = error_page(error.code, str(title), str(text))
+    for name, value in error.get_headers():
+        if name.lower() not in {"content-type", "content-length"}:
+            response.headers[name] = value
+    return response
+
+
+def show_expired_form(_error: CSRFError) -> Response:
+    """A form whose token is missing, old or from another session."""
+    text = _("The page was open for too long. Nothing was changed; please go back and try again.")
+    return error_page(422, _("This form has expired"), text)
+
+
+def show_database_fault(error: DBAPIError) -> Response:
+    """A database that is busy, read-only, full or broken."""
+    logger.error("the database failed", exc_info=error)
+    return _database_page(fault_of(error))
+
+
+def show_unreadable_database(error: DatabaseUnreadable) -> Response:
+    """A database that could not even be read."""
+    logger.error("the database cannot be read", exc_info=error)
+    return _database_page(DatabaseFault.OTHER)
+
+
+def no_access_words() -> str:
+    """Why this page refuses the present user, and whom to ask."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    declared = getattr(view, DECLARATION, None)
+    account = current_account()
+    module = declared[0] if isinstance(declared, tuple) else Module.LICENSE
+    name = MODULES[module]
+    if account is not None and account.may(module, Access.READ_ONLY):
+        if module is Module.LICENSE:
+            return _("You can view licenses but not order them. Ask an administrator.")
+        return _("You can view %(module)s but not change it. Ask an administrator.", module=name)
+    return _("You do not have access to %(module)s. Ask an administrator.", module=name)
+
+
+def error_page(
+    code: int, title: str, text: str, action_label: str = "", action_url: str = ""
+) -> Response:
+    """The page of one error. Built without context processors, which may be what failed."""
+    translations.as_default()
+    template = current_app.jinja_env.get_template("shell/error.html")
+    html = template.render(
+        shell=_shell(),
+        asset=lambda path: asset_url(STATIC_ENDPOINT, path),
+        here=here,
+        csrf_token=generate_csrf,
+        code=code,
+        title=title,
+        text=text,
+        action_label=action_label or _("To the start page"),
+        action_url=action_url or url_for("ayrix.show_license"),
+    )
+    return add_security_headers(make_response(html, code))
+
+
+def _database_page(fault: DatabaseFault) -> Response:
+    title, _text = PAGES[503]
+    response = error_page(503, str(title), str(DATABASE_FAULTS[fault]))
+    response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def _shell() -> Shell:
+    try:
+        return build_shell()
+    except (DBAPIError, DatabaseUnreadable):
+        locale = get_locale()
+        language = locale.language if locale else "en"
+        return Shell(PRODUCT, VERSION, (), None, None, None, language, chosen_theme())
+
+
+for blueprint in (ayrix, ayrix_accounts):
+    register(blueprint)
