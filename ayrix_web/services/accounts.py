@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ayrix_foundation.audit import Actor, Entry, record
@@ -158,6 +158,13 @@ def defaults(system: System) -> Mapping[Module, Access]:
     """What applies to users without their own setting."""
     with system.database.read() as session:
         return read_defaults(session)
+
+
+def count_administrators(system: System) -> int:
+    """How many administrators there are."""
+    query = select(func.count()).select_from(AccountRow).where(AccountRow.is_admin)
+    with system.database.read() as session:
+        return session.scalar(query) or 0
 
 
 def find(system: System, account_id: str) -> tuple[Account, str] | None:
