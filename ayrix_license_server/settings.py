@@ -18,6 +18,7 @@ from ayrix_protocol.lease import DEFAULT_LEASE, SHORTEST_LEASE
 
 PREFIX = "LICENSE_SERVER_"
 DEFAULT_INSTANCE = Path("instance/license_server")
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 LONGEST_LEASE_SECONDS = 400 * 24 * 3600
 """A PBX takes more than 400 days for a fault of the clock (protocol.md, Clock)."""
 
@@ -43,13 +44,14 @@ support_hours = ""
 """
 
 
-def _is_origin(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+def _origin(url: str) -> str:
+    """The origin as both sides spell it: lower case, without a default port (RFC 6454, 6.2)."""
+    parts = urlsplit(url.lower())
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         raise ValueError("it must look like https://license.example.com")
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError("it must end after the host and port")
-    return url.rstrip("/")
+    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("it must be scheme, host and port only")
+    return f"{parts.scheme}://{parts.netloc.removesuffix(DEFAULT_PORTS[parts.scheme])}"
 
 
 def _is_time_zone(name: str) -> str:
@@ -66,7 +68,7 @@ class Settings:
     """
 
     instance: Path
-    public_url: Annotated[str, AfterValidator(_is_origin)]
+    public_url: Annotated[str, AfterValidator(_origin)]
     database_url: str = ""
     lease_seconds: Annotated[
         int, Field(ge=int(SHORTEST_LEASE.total_seconds()), le=LONGEST_LEASE_SECONDS)

@@ -12,17 +12,23 @@ from ayrix_license_server.domain.errors import Mistake
 from ayrix_license_server.rows.base import audit_entries
 from ayrix_license_server.rows.catalog import PriceListRow
 from ayrix_license_server.rows.customers import CustomerRow, SellerRow
+from ayrix_license_server.services.catalog import support_contact
 from ayrix_license_server.system import System
 from ayrix_protocol.lease import Contact
 from ayrix_protocol.orders import UpgradeType
+
+
+DIRECT_SELLER = "direct"
+"""The code of the seller that is the vendor himself."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewCustomer:
     """A customer before he has a row.
 
-    `seller` and `price_list` are codes; empty means the only or first one. `approval_limit` is the
-    gross sum in minor units up to which his orders approve themselves, None is no limit.
+    `seller` and `price_list` are codes; empty means the first one, and without any seller the
+    vendor sells himself. `approval_limit` is the gross sum in minor units up to which his orders
+    approve themselves, None is no limit.
     """
 
     number: str
@@ -64,25 +70,36 @@ def add_customer(system: System, customer: NewCustomer, actor: Actor) -> None:
             CustomerRow(
                 number=customer.number,
                 name=customer.name,
-                seller_id=_seller(session, customer.seller),
+                seller_id=_seller(system, session, customer.seller),
                 price_list_id=_price_list(session, customer.price_list),
                 upgrade_types=sorted(customer.upgrade_types),
                 auto_approve=customer.auto_approve,
                 approval_limit=customer.approval_limit,
             )
         )
+        system.catalog.forget()
         entry = Entry(system.clock.now(), actor, "customer.added", customer.number)
         record(session, audit_entries, entry)
 
 
-def _seller(session: Session, code: str) -> int:
-    query = select(SellerRow.id).order_by(SellerRow.id).limit(1)
-    found = session.scalar(query.where(SellerRow.code == code) if code else query)
-    if found is None:
-        raise Mistake(
-            f"There is no seller {code}." if code else "There is no seller yet: add one first."
-        )
-    return found
+def _seller(system: System, session: Session, code: str) -> int:
+    query = select(SellerRow).order_by(SellerRow.id).limit(1)
+    row = session.scalar(query.where(SellerRow.code == code) if code else query)
+    if row is not None:
+        return row.id
+    if code:
+        raise Mistake(f"There is no seller {code}.")
+    vendor = support_contact(system.settings)
+    row = SellerRow(
+        code=DIRECT_SELLER,
+        name=vendor.name,
+        phone=vendor.phone,
+        email=vendor.email,
+        hours=vendor.hours,
+    )
+    session.add(row)
+    session.flush()
+    return row.id
 
 
 def _price_list(session: Session, code: str) -> int:

@@ -11,15 +11,13 @@ from pydantic import TypeAdapter
 
 from ayrix_license_server.domain.catalog import Catalog, Entitlement, licensed_features
 from ayrix_license_server.rows.customers import InstallationRow, license_code
-from ayrix_license_server.services.catalog import current_catalog
-from ayrix_license_server.settings import Settings
+from ayrix_license_server.services.catalog import current_catalog, support_contact
 from ayrix_license_server.system import System
 from ayrix_protocol.binding import Component, Hardware
 from ayrix_protocol.jws import DocumentType
 from ayrix_protocol.lease import (
     Binding,
     Confirmation,
-    Contact,
     Contacts,
     Customer,
     Lease,
@@ -108,16 +106,6 @@ def signed_revocation(system: System, row: InstallationRow, now: int) -> str:
         up_to_seq=row.top,
     )
     return system.keys.signing.sign(DocumentType.REVOCATION, revocation.model_dump_json().encode())
-
-
-def support_contact(settings: Settings) -> Contact:
-    """The Customer Service Center, whom a PBX names when a check fails."""
-    return Contact(
-        name=settings.support_name,
-        phone=settings.support_phone,
-        email=settings.support_email,
-        hours=settings.support_hours,
-    )
 
 
 # Most installations share these texts with many others, so reading them again would be most of

@@ -1,0 +1,1 @@
+"""What the license server answers over HTTP."""

@@ -1,0 +1,1 @@
+"""The API for PBXs (protocol.md, Wire)."""
