@@ -59,14 +59,12 @@ class Line:
     """The connection to the license server during one conversation; to be closed after it."""
 
     def __init__(self, settings: Settings, *, check_dates: bool) -> None:
-        """Raises LicenseServerFault(CERTIFICATE) if the CA file of the settings is missing."""
+        """Connects with the first request; `check_dates` False leaves certificates' dates aside."""
         self._origin = settings.license_server_url
         self._timeouts = (settings.connect_timeout_s, settings.answer_timeout_s)
         proxy = proxy_of(settings)
         self._deadline = Deadline(refuse_addresses=not proxy)
-        if settings.ca_file is not None and not settings.ca_file.is_file():
-            log.error("the CA file is missing", extra={"ca_file": str(settings.ca_file)})
-            raise LicenseServerFault(FaultKind.CERTIFICATE)
+        self._ca_file = settings.ca_file
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.verify = str(settings.ca_file) if settings.ca_file else True
@@ -81,6 +79,9 @@ class Line:
         Takes at most the two timeouts of the settings together, however slowly bytes drip in; only
         the resolver of the system keeps its own time.
         """
+        if self._ca_file is not None and not self._ca_file.is_file():
+            log.error("the CA file is missing", extra={"ca_file": str(self._ca_file)})
+            raise LicenseServerFault(FaultKind.CERTIFICATE)
         with self._deadline.within(sum(self._timeouts)), _translated(self._deadline):
             response = self._session.request(
                 method,
