@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.types import TypeDecorator
 
 BUSY_TIMEOUT_MS = 5_000
@@ -61,6 +63,10 @@ class DatabaseUnreadable(Exception):
     """The row that every request needs cannot be read."""
 
 
+class DatabaseMissing(DatabaseUnreadable):
+    """There is no database file."""
+
+
 class Database:
     """One engine per process, safe across fork; connects on first use."""
 
@@ -71,7 +77,10 @@ class Database:
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _prepare)
             event.listen(self.engine, "begin", _begin)
-        os.register_at_fork(after_in_child=lambda: self.engine.dispose(close=False))
+        self._own = threading.local()
+        self._file = _file_of(self.engine)
+        self._inode: int | None = None
+        os.register_at_fork(after_in_child=self._forget_connections)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -93,28 +102,51 @@ class Database:
             connection.commit()
 
     def fast_row(self, sql: str) -> tuple[Any, ...] | None:
-        """The first row of a constant query, by the driver itself: a quarter of what a session
-        takes.
+        """The first row of a constant query, by this thread's own driver connection.
 
-        For the one read that happens on every request. Raises DatabaseUnreadable.
+        For the one read that happens on every request: a tenth of what a session takes. Raises
+        DatabaseMissing if the file is gone, DatabaseUnreadable for any other reason.
         """
+        self._notice_another_file()
         try:
-            connection = self.engine.raw_connection()
-        except DBAPIError as error:
-            raise DatabaseUnreadable from error
-        try:
-            cursor = connection.cursor()
+            cursor = self._own_connection().cursor()
             cursor.execute(sql)
             row: tuple[Any, ...] | None = cursor.fetchone()
             cursor.close()
-        except self.engine.dialect.loaded_dbapi.Error as error:
+        except (DBAPIError, self.engine.dialect.loaded_dbapi.Error) as error:
+            self._own = threading.local()
             raise DatabaseUnreadable from error
-        finally:
-            connection.close()
         return row
+
+    def _own_connection(self) -> PoolProxiedConnection:
+        connection: PoolProxiedConnection | None = getattr(self._own, "connection", None)
+        if connection is None:
+            connection = self._own.connection = self.engine.raw_connection()
+            connection.detach()
+        return connection
+
+    def _notice_another_file(self) -> None:
+        """A file put in the place of the database, like a restored backup, or none at all any more.
+
+        Open connections would go on with the old file, which nobody else sees.
+        """
+        if self._file is None:
+            return
+        try:
+            inode = self._file.stat().st_ino
+        except OSError as error:
+            raise DatabaseMissing from error
+        if self._inode not in {inode, None}:
+            self._forget_connections()
+        self._inode = inode
+
+    def _forget_connections(self) -> None:
+        self._own = threading.local()
+        self.engine.dispose(close=False)
 
     def close(self) -> None:
         """Give all connections back."""
+        self._own = threading.local()
         self.engine.dispose()
 
 
@@ -137,6 +169,11 @@ def fault_of(error: DBAPIError) -> DatabaseFault:
     if "disk is full" in words or "disk I/O" in words:
         return DatabaseFault.FULL
     return DatabaseFault.OTHER
+
+
+def _file_of(engine: Engine) -> Path | None:
+    is_file = engine.dialect.name == "sqlite" and engine.url.database not in {None, "", ":memory:"}
+    return Path(str(engine.url.database)) if is_file else None
 
 
 def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import update
 
 from ayrix_foundation.clock import Moment
-from ayrix_foundation.database import DatabaseUnreadable
+from ayrix_foundation.database import DatabaseMissing, DatabaseUnreadable
 from ayrix_protocol.jws import InvalidDocument
 from ayrix_protocol.lease import Contacts, Lease, Revocation
 from ayrix_web.domain.errors import FaultKind
@@ -51,12 +51,15 @@ class LicenseFacts:
 def current(system: System) -> LicenseState:
     """The state of the license at this moment; asked on every request, so it costs one row.
 
-    Without a readable database, a state that was known is used only until its own end.
+    Without a database it fails closed; while one is only busy, a state that was known is used until
+    its own end.
     """
     moment = system.clock.moment()
     remembered = system.memory.remembered
     try:
         held = read_held(system)
+    except DatabaseMissing:
+        return UNREADABLE
     except DatabaseUnreadable:
         return _last_known(system, remembered)
     if remembered and remembered.row == held and moment.boot < remembered.until_boot:

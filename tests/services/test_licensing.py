@@ -1,13 +1,15 @@
 """The state of the license as services see it, on a real database."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from ayrix_foundation.database import Database
 from ayrix_protocol.problems import ProblemCode
 from ayrix_web.domain.errors import FaultKind
 from ayrix_web.domain.license import Reason, Status
-from ayrix_web.rows import INSTALLATION, InstallationRow
+from ayrix_web.rows import INSTALLATION, Base, InstallationRow
 from ayrix_web.services import checks, licensing
 from tests.fakes import refused
 from tests.pbx_fixtures import TESTER, Pbx
@@ -144,3 +146,29 @@ def test_one_changed_component_is_grace(active_pbx: Pbx) -> None:
     active_pbx.clock.go_on(timedelta(seconds=20))
     state = licensing.current(active_pbx.system)
     assert (state.status, state.reason) == (Status.GRACE, Reason.IP_MISMATCH)
+
+
+def database_file(pbx: Pbx) -> Path:
+    return Path(str(pbx.system.database.engine.url.database))
+
+
+def test_a_database_taken_away_fails_closed_at_once(active_pbx: Pbx) -> None:
+    assert licensing.current(active_pbx.system).status is Status.ACTIVE
+    database_file(active_pbx).unlink()
+    state = licensing.current(active_pbx.system)
+    assert (state.status, state.reason) == (Status.UNLICENSED, Reason.STATE_DAMAGED)
+
+
+def test_a_database_put_in_the_place_of_another_is_noticed_at_once(
+    active_pbx: Pbx, tmp_path: Path
+) -> None:
+    assert licensing.current(active_pbx.system).status is Status.ACTIVE
+    empty = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+    with empty.write() as session:
+        Base.metadata.create_all(session.connection())
+    empty.close()
+    file = database_file(active_pbx)
+    for part in ("-wal", "-shm"):
+        file.with_name(file.name + part).unlink(missing_ok=True)
+    (tmp_path / "empty.db").rename(file)
+    assert licensing.current(active_pbx.system).reason is Reason.NEVER_ACTIVATED
