@@ -13,7 +13,9 @@ from ayrix_protocol.orders import OrderState, Period
 
 
 class OrderRow(Base):
-    """An order; `key` is the customer's intention, unique per license for ever."""
+    """An order; `key` is the customer's intention, unique per license for ever. A `hidden` one
+    holds features that the customer must not learn of.
+    """
 
     __tablename__ = "order"
     __table_args__ = (
@@ -33,6 +35,7 @@ class OrderRow(Base):
     code: Mapped[str] = mapped_column(String(20), unique=True)
     state: Mapped[str] = mapped_column(String(20))
     reason: Mapped[str] = mapped_column(String(2000))
+    hidden: Mapped[bool]
     net: Mapped[int] = mapped_column(BigInteger)
     tax: Mapped[int] = mapped_column(BigInteger)
     gross: Mapped[int] = mapped_column(BigInteger)

@@ -17,7 +17,6 @@ from ayrix_license_server.system import System
 from ayrix_protocol.lease import Contact
 from ayrix_protocol.orders import UpgradeType
 
-
 DIRECT_SELLER = "direct"
 """The code of the seller that is the vendor himself."""
 

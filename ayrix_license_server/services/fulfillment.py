@@ -22,7 +22,9 @@ SYSTEM = "license server"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An order before it has a row; `reason` says where it came from if not from a PBX."""
+    """An order before it has a row; `reason` says where it came from if not from a PBX, `hidden`
+    keeps it from the customer.
+    """
 
     license_row: LicenseRow
     key: UUID
@@ -30,6 +32,7 @@ class Draft:
     quote: Quote
     actor: str
     reason: str = ""
+    hidden: bool = False
 
 
 def add_order(system: System, session: Session, draft: Draft) -> OrderRow:
@@ -48,6 +51,7 @@ def add_order(system: System, session: Session, draft: Draft) -> OrderRow:
         code=order_code(year, number),
         state=OrderState.SUBMITTED,
         reason=draft.reason,
+        hidden=draft.hidden,
         net=quote.net,
         tax=quote.tax,
         gross=quote.gross,

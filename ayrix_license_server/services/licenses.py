@@ -4,39 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from uuid import uuid4
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ayrix_foundation.audit import Actor, Entry, record
-from ayrix_license_server.domain.errors import Mistake, Refused
+from ayrix_license_server.domain.errors import Mistake
 from ayrix_license_server.domain.licenses import InstallationState, LicenseState
-from ayrix_license_server.domain.orders import wanted_hash
-from ayrix_license_server.domain.pricing import Orderable, quote
 from ayrix_license_server.rows.base import audit_entries
-from ayrix_license_server.rows.catalog import FeatureRow
 from ayrix_license_server.rows.customers import (
     ActivationKeyRow,
     CustomerRow,
     InstallationRow,
     LicenseRow,
 )
-from ayrix_license_server.services import fulfillment
-from ayrix_license_server.services.offers import newest_prices, price_terms
+from ayrix_license_server.services.purchases import purchase
 from ayrix_license_server.services.terms import repeat_terms
 from ayrix_license_server.system import System
 from ayrix_protocol.activation_key import key_hash, last_characters, new_activation_key
 from ayrix_protocol.binding import Component
-from ayrix_protocol.lease import Category
-from ayrix_protocol.orders import LineRequest, OrderState, UpgradeType, WantedOrder
-
-MOST_SOLD_AT_ONCE = 1_000_000
-"""Far more than any PBX has; a larger number is a typing slip."""
-
-PURCHASE = "Purchase"
-"""The reason of the order that a license begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +74,7 @@ def issue_license(
                 hash=key_hash(key), last_four=last_characters(key), license=row, created_at=now
             )
         )
-        if quantities:
-            _purchase(system, session, row, quantities, actor)
+        purchase(system, session, row, quantities, actor)
         record(session, audit_entries, Entry(now, actor, "license.issued", row.code))
         return Issued(row.code, key)
 
@@ -137,46 +122,3 @@ def _find(session: Session, code: str) -> LicenseRow:
     if row is None:
         raise Mistake(f"There is no license {code}.")
     return row
-
-
-def _purchase(
-    system: System,
-    session: Session,
-    row: LicenseRow,
-    quantities: Mapping[str, int],
-    actor: Actor,
-) -> None:
-    now = system.clock.now()
-    lines = tuple(
-        LineRequest(code=code, quantity=quantity) for code, quantity in quantities.items()
-    )
-    try:
-        priced = quote(
-            lines,
-            _sellable(session, row.customer, now),
-            frozenset({UpgradeType.SINGLE}),
-            price_terms(row.customer),
-            int(now.timestamp()),
-            largest_quantity=MOST_SOLD_AT_ONCE,
-        )
-    except Refused as refusal:
-        raise Mistake(refusal.detail) from refusal
-    hashed = wanted_hash(WantedOrder(lines=lines, quote_hash=priced.quote_hash))
-    draft = fulfillment.Draft(row, uuid4(), hashed, priced, actor.name, PURCHASE)
-    order = fulfillment.add_order(system, session, draft)
-    fulfillment.step(session, order, OrderState.APPROVED, actor.name, now)
-    fulfillment.fulfill(session, order, now)
-
-
-def _sellable(session: Session, customer: CustomerRow, now: datetime) -> dict[str, Orderable]:
-    """What a seller can sell: also what the customer does not see, also what has no price."""
-    prices = newest_prices(session, customer, now)
-    features = session.scalars(
-        select(FeatureRow).where(
-            FeatureRow.retired_at.is_(None), FeatureRow.category != Category.CORE
-        )
-    )
-    return {
-        feature.code: Orderable(feature.code, feature.names, prices.get(feature.id, 0))
-        for feature in features
-    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -117,7 +118,13 @@ def newest_prices(session: Session, customer: CustomerRow, now: datetime) -> dic
 def price_terms(customer: CustomerRow) -> PriceTerms:
     """Currency, period and tax rate of the customer's price list."""
     price_list = customer.price_list
-    return PriceTerms(price_list.currency, Period(price_list.period), price_list.tax_rate)
+    rate = plain_rate(price_list.tax_rate)
+    return PriceTerms(price_list.currency, Period(price_list.period), rate)
+
+
+def plain_rate(rate: Decimal) -> Decimal:
+    """A rate without the zeros that the column adds: 0.1900 is 0.19."""
+    return rate.normalize()
 
 
 def upgrade_types(customer: CustomerRow) -> frozenset[UpgradeType]:

@@ -14,7 +14,7 @@ from ayrix_license_server.rows.customers import InstallationRow
 from ayrix_license_server.rows.orders import OrderRow
 from ayrix_license_server.services import devices, fulfillment, renewal
 from ayrix_license_server.services.devices import Call, take_counter
-from ayrix_license_server.services.offers import quote_of
+from ayrix_license_server.services.offers import plain_rate, quote_of
 from ayrix_license_server.services.terms import repeat_terms
 from ayrix_license_server.system import System
 from ayrix_protocol.orders import (
@@ -99,7 +99,11 @@ def list_orders(system: System, call: Call, after: str | None) -> OrderPage:
         start = 0 if after is None else _find(session, license_id, after).id
         rows = session.scalars(
             select(OrderRow)
-            .where(OrderRow.license_id == license_id, OrderRow.id > start)
+            .where(
+                OrderRow.license_id == license_id,
+                OrderRow.id > start,
+                OrderRow.hidden.is_(False),
+            )
             .order_by(OrderRow.id)
             .limit(PAGE + 1)
         ).all()
@@ -132,7 +136,7 @@ def order_of(row: OrderRow) -> Order:
         gross=row.gross,
         currency=row.currency,
         period=Period(row.period),
-        tax_rate=row.tax_rate,
+        tax_rate=plain_rate(row.tax_rate),
     )
 
 
@@ -170,7 +174,11 @@ def _under_key(session: Session, row: InstallationRow, key: UUID) -> OrderRow | 
 
 def _find(session: Session, license_id: int, code: str) -> OrderRow:
     order = session.scalar(
-        select(OrderRow).where(OrderRow.license_id == license_id, OrderRow.code == code)
+        select(OrderRow).where(
+            OrderRow.license_id == license_id,
+            OrderRow.code == code,
+            OrderRow.hidden.is_(False),
+        )
     )
     if order is None:
         raise Refused(ProblemCode.NOT_FOUND)
