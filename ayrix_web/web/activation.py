@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from flask import Response, redirect, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as lazy
+from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import StringField
 from wtforms.validators import InputRequired
@@ -44,10 +44,10 @@ WITH_A_KEY = frozenset(
 """Reasons for which the activation key is the likely way out; for the others it is a check."""
 
 STEPS = {
-    DiagnosisStep.NAME_RESOLUTION: lazy("Name resolution"),
-    DiagnosisStep.CONNECTION: lazy("Connection"),
-    DiagnosisStep.CERTIFICATE: lazy("Certificate"),
-    DiagnosisStep.ANSWER: lazy("Answer of the license server"),
+    DiagnosisStep.NAME_RESOLUTION: lazy_gettext("Name resolution"),
+    DiagnosisStep.CONNECTION: lazy_gettext("Connection"),
+    DiagnosisStep.CERTIFICATE: lazy_gettext("Certificate"),
+    DiagnosisStep.ANSWER: lazy_gettext("Answer of the license server"),
 }
 
 
@@ -60,9 +60,9 @@ class ActivationForm(FlaskForm):
         csrf = False
 
     key = StringField(
-        lazy("Activation key"),
-        [InputRequired(lazy("Enter the activation key."))],
-        description=lazy(
+        lazy_gettext("Activation key"),
+        [InputRequired(lazy_gettext("Enter the activation key."))],
+        description=lazy_gettext(
             "27 characters in groups of four. Spaces, dashes and lower case do not matter."
         ),
     )

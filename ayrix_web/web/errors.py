@@ -6,9 +6,8 @@ import logging
 from http import HTTPStatus
 
 from flask import Blueprint, Flask, Response, current_app, make_response, request, url_for
-from flask_babel import get_locale
+from flask_babel import get_locale, lazy_gettext
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as lazy
 from flask_wtf.csrf import CSRFError, generate_csrf
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
@@ -28,42 +27,45 @@ RETRY_AFTER_S = 5
 """When a busy database is worth another try; longer than one transaction waits for another."""
 
 PAGES = {
-    400: (lazy("This request was not understood"), lazy("Nothing was changed.")),
-    401: (lazy("Please sign in"), lazy("This page is only for users of this system.")),
+    400: (lazy_gettext("This request was not understood"), lazy_gettext("Nothing was changed.")),
+    401: (
+        lazy_gettext("Please sign in"),
+        lazy_gettext("This page is only for users of this system."),
+    ),
     404: (
-        lazy("Page not found"),
-        lazy("There is nothing at this address, or no longer. Perhaps the link is old."),
+        lazy_gettext("Page not found"),
+        lazy_gettext("There is nothing at this address, or no longer. Perhaps the link is old."),
     ),
     405: (
-        lazy("This is not possible here"),
-        lazy("The address exists, but not for this kind of request. Nothing was changed."),
+        lazy_gettext("This is not possible here"),
+        lazy_gettext("The address exists, but not for this kind of request. Nothing was changed."),
     ),
     413: (
-        lazy("That was too large"),
-        lazy("More was sent than this page takes. Nothing was changed."),
+        lazy_gettext("That was too large"),
+        lazy_gettext("More was sent than this page takes. Nothing was changed."),
     ),
     429: (
-        lazy("Too many tries"),
-        lazy("Please wait a few minutes, then try again. Nothing was changed."),
+        lazy_gettext("Too many tries"),
+        lazy_gettext("Please wait a few minutes, then try again. Nothing was changed."),
     ),
     500: (
-        lazy("Something went wrong here"),
-        lazy(
+        lazy_gettext("Something went wrong here"),
+        lazy_gettext(
             "The fault is written down in the log. Please try again; if it stays, ask an "
             "administrator."
         ),
     ),
     503: (
-        lazy("Not possible at the moment"),
-        lazy("Nothing was changed; please try again in a moment."),
+        lazy_gettext("Not possible at the moment"),
+        lazy_gettext("Nothing was changed; please try again in a moment."),
     ),
 }
 """Title and text by status; other statuses say what Werkzeug says."""
 
 MODULES = {
-    Module.LICENSE: lazy("Licenses"),
-    Module.NETWORK: lazy("Network"),
-    Module.USERS: lazy("User authorisation"),
+    Module.LICENSE: lazy_gettext("Licenses"),
+    Module.NETWORK: lazy_gettext("Network"),
+    Module.USERS: lazy_gettext("User authorisation"),
 }
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flask_babel import get_locale, ngettext
+from flask_babel import get_locale, lazy_gettext, ngettext
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as lazy
 
 from ayrix_protocol.lease import Counted
 
@@ -28,25 +27,27 @@ class KindWords:
 KINDS = {
     Counted.EXTENSION: KindWords(
         "device-landline-phone",
-        lazy("extensions"),
-        lazy("Extensions are used up."),
-        lazy(
+        lazy_gettext("extensions"),
+        lazy_gettext("Extensions are used up."),
+        lazy_gettext(
             "Existing extensions keep working; you cannot create a new one until you add a license."
         ),
         lambda number: ngettext("%(num)s extension", "%(num)s extensions", number),
     ),
     Counted.VOICEMAIL: KindWords(
         "record-mail",
-        lazy("voicemail boxes"),
-        lazy("Voicemail boxes are used up."),
-        lazy("Existing boxes keep working; you cannot create a new one until you add a license."),
+        lazy_gettext("voicemail boxes"),
+        lazy_gettext("Voicemail boxes are used up."),
+        lazy_gettext(
+            "Existing boxes keep working; you cannot create a new one until you add a license."
+        ),
         lambda number: ngettext("%(num)s voicemail box", "%(num)s voicemail boxes", number),
     ),
     Counted.ANNOUNCEMENT: KindWords(
         "speakerphone",
-        lazy("announcements"),
-        lazy("Announcements are used up."),
-        lazy(
+        lazy_gettext("announcements"),
+        lazy_gettext("Announcements are used up."),
+        lazy_gettext(
             "Existing announcements keep working; you cannot create a new one until you add a "
             "license."
         ),
@@ -54,16 +55,20 @@ KINDS = {
     ),
     Counted.RING_GROUP: KindWords(
         "users-group",
-        lazy("ring groups"),
-        lazy("Ring groups are used up."),
-        lazy("Existing groups keep working; you cannot create a new one until you add a license."),
+        lazy_gettext("ring groups"),
+        lazy_gettext("Ring groups are used up."),
+        lazy_gettext(
+            "Existing groups keep working; you cannot create a new one until you add a license."
+        ),
         lambda number: ngettext("%(num)s ring group", "%(num)s ring groups", number),
     ),
     Counted.QUEUE: KindWords(
         "headset",
-        lazy("queues"),
-        lazy("Queues are used up."),
-        lazy("Existing queues keep working; you cannot create a new one until you add a license."),
+        lazy_gettext("queues"),
+        lazy_gettext("Queues are used up."),
+        lazy_gettext(
+            "Existing queues keep working; you cannot create a new one until you add a license."
+        ),
         lambda number: ngettext("%(num)s queue", "%(num)s queues", number),
     ),
 }

@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import Response, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as lazy
+from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import Field, HiddenField, StringField, validators
 from wtforms.validators import Regexp, ValidationError
@@ -30,7 +30,7 @@ from ayrix_web.web.order_words import price_changed_words, price_difference, qua
 from ayrix_web.web.rendering import page
 from ayrix_web.web.words import REFUSALS, fault_words, refusal_words
 
-EXPIRED = lazy("This price is out of date. Please look at it again.")
+EXPIRED = lazy_gettext("This price is out of date. Please look at it again.")
 
 
 class WishForm(FlaskForm):
@@ -42,7 +42,7 @@ class WishForm(FlaskForm):
         csrf = False
 
     feature = HiddenField()
-    quantity = StringField(lazy("Quantity"), default="1")
+    quantity = StringField(lazy_gettext("Quantity"), default="1")
 
     def validate_quantity(self, field: Field) -> None:
         """A whole number that can be ordered, else its own sentence."""

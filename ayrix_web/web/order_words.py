@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as lazy
+from flask_babel import lazy_gettext
 
 from ayrix_protocol.orders import LARGEST_QUANTITY, Period, Quote
 from ayrix_web.domain.order import OrderStage, PlacedOrder
@@ -29,55 +29,62 @@ class StageWords:
 
 STAGES = {
     OrderStage.WAITING: StageWords(
-        lazy("Waiting for the license server"),
+        lazy_gettext("Waiting for the license server"),
         "warn",
         "clock",
-        lazy("Saved here; it is sent as soon as the license server answers. Do not order again."),
+        lazy_gettext(
+            "Saved here; it is sent as soon as the license server answers. Do not order again."
+        ),
     ),
     OrderStage.CONFIRM_AGAIN: StageWords(
-        lazy("Confirm again"),
+        lazy_gettext("Confirm again"),
         "warn",
         "alert-triangle",
-        lazy("The price changed before the order arrived. Please confirm again."),
+        lazy_gettext("The price changed before the order arrived. Please confirm again."),
     ),
     OrderStage.SUBMITTED: StageWords(
-        lazy("Being confirmed"),
+        lazy_gettext("Being confirmed"),
         "info",
         "clock",
-        lazy("Usually this takes less than a minute; your reseller may take longer."),
+        lazy_gettext("Usually this takes less than a minute; your reseller may take longer."),
     ),
     OrderStage.APPROVED: StageWords(
-        lazy("Approved"), "info", "clock", lazy("The licenses arrive in a moment.")
+        lazy_gettext("Approved"), "info", "clock", lazy_gettext("The licenses arrive in a moment.")
     ),
     OrderStage.FULFILLED: StageWords(
-        lazy("Active"), "ok", "check", lazy("The licenses are available.")
+        lazy_gettext("Active"), "ok", "check", lazy_gettext("The licenses are available.")
     ),
     OrderStage.REJECTED: StageWords(
-        lazy("Not completed"), "bad", "x", lazy("Your reseller declined the order.")
+        lazy_gettext("Not completed"), "bad", "x", lazy_gettext("Your reseller declined the order.")
     ),
-    OrderStage.CANCELLED: StageWords(lazy("Cancelled"), "", "x", lazy("The order was cancelled.")),
+    OrderStage.CANCELLED: StageWords(
+        lazy_gettext("Cancelled"), "", "x", lazy_gettext("The order was cancelled.")
+    ),
     OrderStage.FAILED: StageWords(
-        lazy("Not completed"), "bad", "x", lazy("The order could not be carried out.")
+        lazy_gettext("Not completed"),
+        "bad",
+        "x",
+        lazy_gettext("The order could not be carried out."),
     ),
 }
 
 PERIODS = {
-    Period.ONE_OFF: lazy("one-off"),
-    Period.MONTHLY: lazy("per month"),
-    Period.YEARLY: lazy("per year"),
+    Period.ONE_OFF: lazy_gettext("one-off"),
+    Period.MONTHLY: lazy_gettext("per month"),
+    Period.YEARLY: lazy_gettext("per year"),
 }
 """How often a price is charged, behind the price."""
 
 TOTALS = {
-    Period.ONE_OFF: lazy("Total, one-off"),
-    Period.MONTHLY: lazy("Total per month"),
-    Period.YEARLY: lazy("Total per year"),
+    Period.ONE_OFF: lazy_gettext("Total, one-off"),
+    Period.MONTHLY: lazy_gettext("Total per month"),
+    Period.YEARLY: lazy_gettext("Total per year"),
 }
 
 NET_NOTES = {
-    Period.ONE_OFF: lazy("Prices are one-off and exclude VAT."),
-    Period.MONTHLY: lazy("Prices are per month and exclude VAT."),
-    Period.YEARLY: lazy("Prices are per year and exclude VAT."),
+    Period.ONE_OFF: lazy_gettext("Prices are one-off and exclude VAT."),
+    Period.MONTHLY: lazy_gettext("Prices are per month and exclude VAT."),
+    Period.YEARLY: lazy_gettext("Prices are per year and exclude VAT."),
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as lazy
+from flask_babel import lazy_gettext
 
 from ayrix_foundation.database import DatabaseFault
 from ayrix_protocol.binding import Component
@@ -34,173 +34,177 @@ class ReasonWords:
 
 REASONS = {
     Reason.NEVER_ACTIVATED: ReasonWords(
-        lazy("This system is not activated yet"),
-        lazy("No license was ever activated on this system."),
-        lazy("Enter the activation key. If you have none, ask %(seller)s."),
+        lazy_gettext("This system is not activated yet"),
+        lazy_gettext("No license was ever activated on this system."),
+        lazy_gettext("Enter the activation key. If you have none, ask %(seller)s."),
     ),
     Reason.UNREACHABLE: ReasonWords(
-        lazy("License server not reachable"),
-        lazy("The license server %(server)s gave no answer."),
-        lazy("Check the internet connection and the firewall. If both work, ask %(support)s."),
+        lazy_gettext("License server not reachable"),
+        lazy_gettext("The license server %(server)s gave no answer."),
+        lazy_gettext(
+            "Check the internet connection and the firewall. If both work, ask %(support)s."
+        ),
     ),
     Reason.SERVER_ERROR: ReasonWords(
-        lazy("License server reports an error"),
-        lazy("%(server)s answered, but not as a license server does."),
-        lazy("Usually this passes by itself. If it lasts, ask %(support)s."),
+        lazy_gettext("License server reports an error"),
+        lazy_gettext("%(server)s answered, but not as a license server does."),
+        lazy_gettext("Usually this passes by itself. If it lasts, ask %(support)s."),
     ),
     Reason.IP_MISMATCH: ReasonWords(
-        lazy("The IP address changed"),
-        lazy("This system uses %(own)s, the license is bound to %(bound)s."),
-        lazy("Put the address back, or ask %(seller)s to move the license."),
+        lazy_gettext("The IP address changed"),
+        lazy_gettext("This system uses %(own)s, the license is bound to %(bound)s."),
+        lazy_gettext("Put the address back, or ask %(seller)s to move the license."),
     ),
     Reason.HARDWARE_MISMATCH: ReasonWords(
-        lazy("The hardware changed"),
-        lazy("The license is bound to other hardware. Changed: %(components)s."),
-        lazy("Ask %(seller)s for a replacement of the hardware."),
+        lazy_gettext("The hardware changed"),
+        lazy_gettext("The license is bound to other hardware. Changed: %(components)s."),
+        lazy_gettext("Ask %(seller)s for a replacement of the hardware."),
     ),
     Reason.SUSPENDED: ReasonWords(
-        lazy("The license is suspended"),
-        lazy("The license server renews this license no longer until it is resumed."),
-        lazy("Ask %(support)s why, and what resumes it."),
+        lazy_gettext("The license is suspended"),
+        lazy_gettext("The license server renews this license no longer until it is resumed."),
+        lazy_gettext("Ask %(support)s why, and what resumes it."),
     ),
     Reason.REVOKED: ReasonWords(
-        lazy("The license was revoked"),
-        lazy("The license server ended this license for good."),
-        lazy("Ask %(support)s why. If you have a new activation key, enter it."),
+        lazy_gettext("The license was revoked"),
+        lazy_gettext("The license server ended this license for good."),
+        lazy_gettext("Ask %(support)s why. If you have a new activation key, enter it."),
     ),
     Reason.CLOCK_BEHIND: ReasonWords(
-        lazy("The clock is behind"),
-        lazy("The clock of this system is behind the time of the license server."),
-        lazy("Set the time and check again. If that does not help, ask %(support)s."),
+        lazy_gettext("The clock is behind"),
+        lazy_gettext("The clock of this system is behind the time of the license server."),
+        lazy_gettext("Set the time and check again. If that does not help, ask %(support)s."),
     ),
     Reason.CLOCK_AHEAD: ReasonWords(
-        lazy("The clock is ahead"),
-        lazy("The clock of this system is ahead of the time of the license server."),
-        lazy("Set the time right and check again. If that does not help, ask %(support)s."),
+        lazy_gettext("The clock is ahead"),
+        lazy_gettext("The clock of this system is ahead of the time of the license server."),
+        lazy_gettext("Set the time right and check again. If that does not help, ask %(support)s."),
     ),
     Reason.CLONE_SUSPECTED: ReasonWords(
-        lazy("Two machines use this license"),
-        lazy("Another machine speaks to the license server in the name of this system."),
-        lazy(
+        lazy_gettext("Two machines use this license"),
+        lazy_gettext("Another machine speaks to the license server in the name of this system."),
+        lazy_gettext(
             "Enter the activation key on the right machine, the other one is shut out then. "
             "If you know of no copy, ask %(support)s."
         ),
     ),
     Reason.STATE_DAMAGED: ReasonWords(
-        lazy("The license data is damaged"),
-        lazy("What this system had stored of its license is missing or was changed."),
-        lazy("Enter the activation key again. If that does not help, ask %(support)s."),
+        lazy_gettext("The license data is damaged"),
+        lazy_gettext("What this system had stored of its license is missing or was changed."),
+        lazy_gettext("Enter the activation key again. If that does not help, ask %(support)s."),
     ),
 }
 
 REFUSALS = {
-    ProblemCode.UNKNOWN_KEY: lazy(
+    ProblemCode.UNKNOWN_KEY: lazy_gettext(
         "The license server does not know this activation key. Compare it with your license "
         "document, or ask your reseller."
     ),
-    ProblemCode.UNKNOWN_FEATURE: lazy("This feature cannot be ordered for this system."),
-    ProblemCode.NOT_FOUND: lazy("The license server does not know what was asked for."),
-    ProblemCode.METHOD_NOT_ALLOWED: lazy(
+    ProblemCode.UNKNOWN_FEATURE: lazy_gettext("This feature cannot be ordered for this system."),
+    ProblemCode.NOT_FOUND: lazy_gettext("The license server does not know what was asked for."),
+    ProblemCode.METHOD_NOT_ALLOWED: lazy_gettext(
         "The license server does not offer this. Perhaps it is older than this system."
     ),
-    ProblemCode.BOUND_ELSEWHERE: lazy(
+    ProblemCode.BOUND_ELSEWHERE: lazy_gettext(
         "This activation key is in use on another machine. Ask your reseller to move the license."
     ),
-    ProblemCode.HARDWARE_MISMATCH: lazy(
+    ProblemCode.HARDWARE_MISMATCH: lazy_gettext(
         "The license is bound to other hardware. Ask your reseller for a replacement."
     ),
-    ProblemCode.IP_MISMATCH: lazy(
+    ProblemCode.IP_MISMATCH: lazy_gettext(
         "The license is bound to another IP address. Put the address back, or ask your reseller "
         "to move the license."
     ),
-    ProblemCode.PRICE_CHANGED: lazy("The price changed. Please confirm again."),
-    ProblemCode.NOT_CANCELLABLE: lazy(
+    ProblemCode.PRICE_CHANGED: lazy_gettext("The price changed. Please confirm again."),
+    ProblemCode.NOT_CANCELLABLE: lazy_gettext(
         "The order is already completed and can no longer be cancelled here. Ask your reseller."
     ),
-    ProblemCode.SUSPENDED: lazy(
+    ProblemCode.SUSPENDED: lazy_gettext(
         "This license is suspended. Ask the Customer Service Center why, and what resumes it."
     ),
-    ProblemCode.REVOKED: lazy(
+    ProblemCode.REVOKED: lazy_gettext(
         "This license was revoked. Ask the Customer Service Center for a new one."
     ),
-    ProblemCode.CLONE_SUSPECTED: lazy(
+    ProblemCode.CLONE_SUSPECTED: lazy_gettext(
         "Two machines use this license. Enter the activation key on the right one."
     ),
-    ProblemCode.UPGRADE_NOT_AVAILABLE: lazy(
+    ProblemCode.UPGRADE_NOT_AVAILABLE: lazy_gettext(
         "Your reseller has not released this for your system. Ask your reseller."
     ),
-    ProblemCode.INVALID: lazy(
+    ProblemCode.INVALID: lazy_gettext(
         "The license server did not accept the request. Ask the Customer Service Center."
     ),
-    ProblemCode.INVALID_QUANTITY: lazy("This quantity cannot be ordered."),
-    ProblemCode.IDEMPOTENCY_CONFLICT: lazy(
+    ProblemCode.INVALID_QUANTITY: lazy_gettext("This quantity cannot be ordered."),
+    ProblemCode.IDEMPOTENCY_CONFLICT: lazy_gettext(
         "This order was sent before with other contents. Nothing was ordered; please start again."
     ),
-    ProblemCode.INVALID_PROOF: lazy(
+    ProblemCode.INVALID_PROOF: lazy_gettext(
         "The license server did not accept the signature of this system. Enter the activation "
         "key again."
     ),
-    ProblemCode.UNKNOWN_INSTALLATION: lazy(
+    ProblemCode.UNKNOWN_INSTALLATION: lazy_gettext(
         "The license server does not know this system. Enter the activation key again."
     ),
-    ProblemCode.COUNTER_BEHIND: lazy(
+    ProblemCode.COUNTER_BEHIND: lazy_gettext(
         "The license server expects a newer request. Please try again."
     ),
-    ProblemCode.PROVE_ALIVE: lazy(
+    ProblemCode.PROVE_ALIVE: lazy_gettext(
         "The license server asks the other machine first. Please try again in a few minutes."
     ),
-    ProblemCode.TOO_LARGE: lazy("The request was too large for the license server."),
-    ProblemCode.TOO_MANY_REQUESTS: lazy(
+    ProblemCode.TOO_LARGE: lazy_gettext("The request was too large for the license server."),
+    ProblemCode.TOO_MANY_REQUESTS: lazy_gettext(
         "The license server got too many requests. Please try again in a few minutes."
     ),
-    ProblemCode.SERVER_ERROR: lazy(
+    ProblemCode.SERVER_ERROR: lazy_gettext(
         "The license server has a fault of its own. Please try again later."
     ),
-    ProblemCode.BUSY: lazy("The license server is busy. Please try again in a moment."),
+    ProblemCode.BUSY: lazy_gettext("The license server is busy. Please try again in a moment."),
 }
 
 FAULTS = {
-    FaultKind.NAME_RESOLUTION: lazy(
+    FaultKind.NAME_RESOLUTION: lazy_gettext(
         "The name of the license server could not be resolved. Check the DNS settings."
     ),
-    FaultKind.CONNECTION: lazy(
+    FaultKind.CONNECTION: lazy_gettext(
         "The license server is not reachable. Check the internet connection and the firewall."
     ),
-    FaultKind.CERTIFICATE: lazy(
+    FaultKind.CERTIFICATE: lazy_gettext(
         "The connection to the license server is not secure: its certificate was not accepted. "
         "Check the proxy settings and the time of this system."
     ),
-    FaultKind.TIMEOUT: lazy(
+    FaultKind.TIMEOUT: lazy_gettext(
         "The license server took too long to answer. Please try again in a moment."
     ),
-    FaultKind.SERVER_ERROR: lazy(
+    FaultKind.SERVER_ERROR: lazy_gettext(
         "The answer did not come from the license server, or it has a fault. Check whether a "
         "proxy or a login page of the network answers in its place."
     ),
-    FaultKind.UNTRUSTED: lazy(
+    FaultKind.UNTRUSTED: lazy_gettext(
         "The answer of the license server is not signed by the vendor and was not used. Ask the "
         "Customer Service Center."
     ),
-    FaultKind.BUSY: lazy(
+    FaultKind.BUSY: lazy_gettext(
         "Another request to the license server is under way. Please try again in a moment."
     ),
 }
 
 DATABASE_FAULTS = {
-    DatabaseFault.BUSY: lazy(
+    DatabaseFault.BUSY: lazy_gettext(
         "The database is busy. Nothing was changed; please try again in a moment."
     ),
-    DatabaseFault.READ_ONLY: lazy(
+    DatabaseFault.READ_ONLY: lazy_gettext(
         "The database cannot be written. Nothing was changed; check the disk and its permissions."
     ),
-    DatabaseFault.FULL: lazy("The disk is full. Nothing was changed; make room and try again."),
-    DatabaseFault.OTHER: lazy("The database has a fault. Nothing was changed."),
+    DatabaseFault.FULL: lazy_gettext(
+        "The disk is full. Nothing was changed; make room and try again."
+    ),
+    DatabaseFault.OTHER: lazy_gettext("The database has a fault. Nothing was changed."),
 }
 
 COMPONENTS = {
-    Component.CPU_SERIAL: lazy("CPU or board serial"),
-    Component.NIC_SERIAL: lazy("NIC serial"),
-    Component.ADDRESS: lazy("IP address"),
+    Component.CPU_SERIAL: lazy_gettext("CPU or board serial"),
+    Component.NIC_SERIAL: lazy_gettext("NIC serial"),
+    Component.ADDRESS: lazy_gettext("IP address"),
 }
 
 
