@@ -46,8 +46,14 @@ class Asset:
 
 
 @lru_cache(maxsize=256)
-def _load(path: Path, modified_ns: int) -> Asset:
-    """Reads a file once per modification; `modified_ns` is its time of modification."""
+def _find(name: str) -> Asset | None:
+    """The file of that name below STATIC, or None; names that leave the folder never match.
+
+    Files are read once per process: every page asks for six of them.
+    """
+    path = STATIC / name
+    if not _SAFE_NAME.fullmatch(name) or path.suffix not in CONTENT_TYPES or not path.is_file():
+        return None
     body = path.read_bytes()
     gzipped = gzip.compress(body, mtime=0) if path.suffix in COMPRESSED else None
     return Asset(
@@ -56,14 +62,6 @@ def _load(path: Path, modified_ns: int) -> Asset:
         gzipped=gzipped if gzipped and len(gzipped) < len(body) else None,
         digest=sha256(body).hexdigest()[:DIGEST_LENGTH],
     )
-
-
-def _find(name: str) -> Asset | None:
-    """The file of that name below STATIC, or None; names that leave the folder never match."""
-    path = STATIC / name
-    if not _SAFE_NAME.fullmatch(name) or path.suffix not in CONTENT_TYPES or not path.is_file():
-        return None
-    return _load(path, path.stat().st_mtime_ns)
 
 
 def _is_vendored(name: str) -> bool:
