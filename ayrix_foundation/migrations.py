@@ -9,18 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 from alembic import command, context
 from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData
 
 from ayrix_foundation.database import Database, UtcDateTime
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
-
-
-class DatabaseNotCurrent(Exception):
-    """The tables are older or newer than the program; `db upgrade` brings older ones up."""
 
 
 def upgrade(database: Database, folder: Path, revision: str = "head") -> None:
@@ -39,14 +33,6 @@ def check(database: Database, folder: Path) -> None:
     """
     with redirect_stdout(StringIO()):
         command.check(_config(database, folder))
-
-
-def require_current(database: Database, folder: Path) -> None:
-    """Raise DatabaseNotCurrent unless the tables are the newest."""
-    head = ScriptDirectory(str(folder)).get_current_head()
-    with database.engine.connect() as connection:
-        if MigrationContext.configure(connection).get_current_revision() != head:
-            raise DatabaseNotCurrent
 
 
 def new_revision(database: Database, folder: Path, message: str) -> None:

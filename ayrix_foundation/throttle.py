@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib import import_module
 
 from sqlalchemy import (
     BigInteger,
@@ -17,7 +18,6 @@ from sqlalchemy import (
     or_,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ayrix_foundation.database import Database
 
@@ -48,7 +48,8 @@ def count_try(
     processes.
     """
     at = int(now.timestamp())
-    dialect = sqlite if database.engine.dialect.name == "sqlite" else postgresql
+    # Only the dialect in use is loaded: PostgreSQL's alone takes longer than all of Flask.
+    dialect = import_module(f"sqlalchemy.dialects.{database.engine.dialect.name}")
     insert = dialect.insert(table)
     window = int(limit.window.total_seconds())
     window_end = at + window

@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from ayrix_foundation.clock import SystemClock
 from ayrix_foundation.database import Database
 from ayrix_foundation.logs import configure_logs
-from ayrix_foundation.migrations import DatabaseNotCurrent, require_current
+from ayrix_foundation.schema import DatabaseNotCurrent, require_current
 from ayrix_foundation.settings import SettingsError
 from ayrix_license_server.domain.errors import Mistake
 from ayrix_license_server.services.keys import load_keys

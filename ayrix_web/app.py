@@ -12,11 +12,11 @@ from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel
 
-from ayrix_foundation import migrations
 from ayrix_foundation.assets import TEMPLATES
 from ayrix_foundation.clock import SystemClock
 from ayrix_foundation.database import Database
 from ayrix_foundation.logs import configure_logs
+from ayrix_foundation.schema import require_current
 from ayrix_foundation.web import chosen_language
 from ayrix_protocol.proof import installation_id
 from ayrix_protocol.wire import LARGEST_BODY
@@ -89,7 +89,7 @@ def init_app(
     """
     if system is None:
         system = build_system(settings_module.load())
-        migrations.require_current(system.database, MIGRATIONS)
+        require_current(system.database, MIGRATIONS)
     has_accounts = identify is None
     host.extensions[EXTENSION] = Extension(
         system=system,
@@ -118,7 +118,7 @@ def create_app(instance: Path | None = None) -> Flask:
     loaded = settings_module.load(instance)
     configure_logs(loaded.log_level)
     system = build_system(loaded)
-    migrations.require_current(system.database, MIGRATIONS)
+    require_current(system.database, MIGRATIONS)
     app = Flask("ayrix", static_folder=None, template_folder=str(TEMPLATES))
     configure(app, system)
     init_app(app, system=system)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from ayrix_foundation.migrations import DatabaseNotCurrent, require_current
+from ayrix_foundation.schema import DatabaseNotCurrent, require_current
 from ayrix_license_server.app import MIGRATIONS, build_system
 from ayrix_license_server.domain.errors import Mistake
 from ayrix_license_server.settings import read_settings
