@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.types import TypeDecorator
@@ -118,11 +118,34 @@ class Database:
             raise DatabaseUnreadable from error
         return row
 
+    def fast_statement(self, sql: str, parameters: Mapping[str, object]) -> tuple[Any, ...] | None:
+        """The row that one writing statement gives back, by this thread's own driver connection.
+
+        What `statement()` is for, at a quarter of the cost. Raises OperationalError, and
+        DatabaseMissing if the file is gone.
+        """
+        self._notice_another_file()
+        try:
+            connection = self._own_connection()
+            cursor = connection.cursor()
+            cursor.execute(sql, parameters)
+            row: tuple[Any, ...] | None = cursor.fetchone()
+            cursor.close()
+            connection.commit()
+        except self.engine.dialect.loaded_dbapi.Error as error:
+            self._own = threading.local()
+            raise OperationalError(sql, None, error) from error
+        return row
+
     def _own_connection(self) -> PoolProxiedConnection:
         connection: PoolProxiedConnection | None = getattr(self._own, "connection", None)
         if connection is None:
             connection = self._own.connection = self.engine.raw_connection()
             connection.detach()
+            if self.engine.dialect.name == "sqlite":
+                # Whoever used it before may have left it otherwise; it belongs to us from now on.
+                for pragma in ("query_only=0", "synchronous=NORMAL"):
+                    connection.cursor().execute(f"PRAGMA {pragma}")
         return connection
 
     def _notice_another_file(self) -> None:

@@ -160,8 +160,8 @@ def _values(call: Call, device: Device, held: str, jti: str, now: int) -> dict[s
 
 
 def _renew(system: System, given: dict[str, object]) -> Renewed | None:
-    with system.database.statement() as connection:
-        row = connection.exec_driver_sql(_compiled(connection.dialect), given).one_or_none()
+    database = system.database
+    row = database.fast_statement(_compiled(database.engine.dialect), given)
     return None if row is None else Renewed(*row)
 
 
