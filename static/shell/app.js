@@ -17,7 +17,8 @@ function say(message) {
 /** The document behind a URL, or null when it is not what was asked for (an error, a redirect to the login). */
 async function fetchPage(url) {
   const response = await fetch(url, { credentials: "same-origin" });
-  if (!response.ok || response.redirected) return null;
+  const isForm = response.ok || response.status === 422;
+  if (!isForm || response.redirected) return null;
   return new DOMParser().parseFromString(await response.text(), "text/html");
 }
 
@@ -59,7 +60,7 @@ async function copyText(text, button) {
 
 async function openDialog(link) {
   const page = await fetchPage(link.href).catch(() => null);
-  const sheet = page?.querySelector("[data-sheet]");
+  const sheet = page?.querySelector("#problems") ? null : page?.querySelector("[data-sheet]");
   if (!sheet) {
     location.assign(link.href);
     return;
@@ -83,19 +84,29 @@ function firstControl(dialog) {
 
 // ---- refreshing: <form data-refresh> asks its own page again after a change and takes over [data-part] ----
 
+// Until the answer is there the form is aria-busy and cannot be sent: nobody orders at an old price.
 function refreshSoon(form) {
+  form.setAttribute("aria-busy", "true");
   clearTimeout(form.refreshTimer);
   form.refreshTimer = setTimeout(() => refresh(form), REFRESH_AFTER_MS);
 }
 
 async function refresh(form) {
-  const query = new URLSearchParams(new FormData(form));
-  query.delete("csrf_token");
   const url = new URL(form.dataset.refresh || form.action, location.href);
-  url.search = query;
+  url.search = new URLSearchParams([...new FormData(form)].filter(([name]) => name !== "csrf_token"));
   const asked = (form.lastAsked = url.href);
-  const page = await fetchPage(url).catch(() => null);
-  if (!page || form.lastAsked !== asked) return;
+  try {
+    const page = await fetchPage(url);
+    if (form.lastAsked !== asked) return;
+    if (page) takeParts(form, page);
+    else location.assign(url); // that page says what is wrong
+  } catch {
+    // No network: sending the form will tell.
+  }
+  form.removeAttribute("aria-busy");
+}
+
+function takeParts(form, page) {
   for (const part of form.querySelectorAll("[data-part]")) {
     const fresh = page.querySelector(`[data-part="${part.dataset.part}"]`);
     if (fresh) part.replaceChildren(...fresh.childNodes);
@@ -169,7 +180,8 @@ document.addEventListener("change", (event) => {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (!("once" in form.dataset)) return;
+  if (form.ariaBusy === "true") event.preventDefault();
+  if (event.defaultPrevented || !("once" in form.dataset)) return;
   if ("sent" in form.dataset) event.preventDefault();
   form.dataset.sent = "";
   event.submitter?.setAttribute("aria-disabled", "true");
