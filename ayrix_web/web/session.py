@@ -221,4 +221,4 @@ def _login_again(form: LoginForm, status: int) -> Response:
 def _own_account(form: OwnPasswordForm, status: int) -> Response:
     account = signed_in_account()
     access = [(MODULES[module], account_words.ACCESS[account.access(module)]) for module in Module]
-    return page("ayrix_accounts/account.html", status, form=form, account=account, access=access)
+    return page("ayrix_accounts/account.html", status, form=form, owner=account, access=access)
