@@ -1,0 +1,1 @@
+"""A small PBX of five kinds of objects, the example of a host application."""
