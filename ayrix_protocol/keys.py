@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from pydantic import Field, ValidationError
 
-from ayrix_protocol.jws import DocumentType, InvalidDocument, decode_base64url, read, sign
+from ayrix_protocol.jws import (
+    DocumentType,
+    InvalidDocument,
+    decode_base64url,
+    encode_base64url,
+    read,
+    sign,
+)
 from ayrix_protocol.wire import Count, Epoch, Line, Sha256, WireModel
 
 CURVE: Literal["Ed25519"] = "Ed25519"
@@ -23,6 +31,11 @@ class PublicJwk(WireModel):
     crv: Literal["Ed25519"]
     kty: Literal["OKP"]
     x: Sha256
+
+    def thumbprint(self) -> str:
+        """The RFC 7638 thumbprint: the hash of the members in their one order (RFC 8037, A.3)."""
+        members = f'{{"crv":"{self.crv}","kty":"{self.kty}","x":"{self.x}"}}'
+        return encode_base64url(sha256(members.encode()).digest())
 
     def to_key(self) -> OKPKey:
         """The key to verify with; raises InvalidDocument if `x` is no point."""

@@ -79,11 +79,11 @@ def verify_proof(token: str, *, audience: str, method: str, url: str, body: byte
     document = read(DocumentType.PROOF, token)
     try:
         jwk = PublicJwk.model_validate(document.header["jwk"], extra="forbid")
-        key = jwk.to_key()
-        proof = Proof.model_validate_json(document.verified_by(key), extra="forbid")
+        payload = document.verified_by(jwk.to_key())
+        proof = Proof.model_validate_json(payload, extra="forbid")
     except ValidationError as error:
         raise InvalidDocument("not a proof") from error
-    if proof.iss != installation_id(key):
+    if proof.iss != jwk.thumbprint():
         raise InvalidDocument("the issuer is not the key's thumbprint")
     said = (proof.aud, proof.htm, proof.htu, proof.bsh)
     if said != (audience, method, without_query(url), body_hash(body)):
