@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from flask_wtf.csrf import generate_csrf
 
 from ayrix_foundation.assets import asset_url
+from ayrix_foundation.template_words import template_words
 from ayrix_foundation.web import Banner, MenuEntry, MenuGroup, Shell, chosen_theme, here
 from ayrix_web.domain.access import Access, Account, Module
 from ayrix_web.domain.license import LicenseState, Status
@@ -40,6 +41,7 @@ VERSION = _installed_version()
 def shell_context() -> dict[str, Any]:
     """What every template of ours needs; a host gives it to its own pages to look the same."""
     return {
+        **template_words(),
         "shell": build_shell(),
         "asset": lambda path: asset_url("ayrix.static_file", path),
         "here": here,
