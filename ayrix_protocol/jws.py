@@ -55,13 +55,13 @@ class UnverifiedDocument:
     header: Mapping[str, Any]
     payload: bytes
 
-    def verified_by(self, key: OKPKey) -> bytes:
+    def verified_by(self, key: OKPKey | Ed25519PublicKey) -> bytes:
         """Give the payload if `key` signed it; raises InvalidDocument otherwise.
 
         The primitive is asked directly: `read` has taken the document apart already, and doing so
         again would be a third of a license check.
         """
-        public = key.get_op_key("verify")
+        public = key.get_op_key("verify") if isinstance(key, OKPKey) else key
         if not isinstance(public, Ed25519PublicKey):
             raise InvalidDocument("not an Ed25519 key")
         signed, _dot, signature = self.token.rpartition(".")
@@ -109,9 +109,7 @@ def read(document_type: DocumentType, token: str) -> UnverifiedDocument:
 def read_json_object(data: bytes) -> dict[str, Any]:
     """Parse a JSON object without duplicate members, NaN or infinities; raises InvalidDocument."""
     try:
-        value = json.loads(
-            data, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant
-        )
+        value = _DECODER.decode(data.decode())
     except (ValueError, RecursionError) as error:
         raise InvalidDocument("not a JSON object") from error
     if not isinstance(value, dict):
@@ -146,3 +144,6 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)

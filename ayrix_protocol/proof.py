@@ -79,7 +79,7 @@ def verify_proof(token: str, *, audience: str, method: str, url: str, body: byte
     document = read(DocumentType.PROOF, token)
     try:
         jwk = PublicJwk.model_validate(document.header["jwk"], extra="forbid")
-        payload = document.verified_by(jwk.to_key())
+        payload = document.verified_by(jwk.to_primitive())
         proof = Proof.model_validate_json(payload, extra="forbid")
     except ValidationError as error:
         raise InvalidDocument("not a proof") from error
