@@ -30,6 +30,10 @@ SIGNED_IN = "signed in"
 """Declared by views that any signed-in user may use, like the own password."""
 
 
+ADMINISTRATOR = "administrator"
+"""Declared by views for administrators alone, like making another one."""
+
+
 def requires(
     module: Module, access: Access
 ) -> Callable[
@@ -69,6 +73,24 @@ def requires_sign_in(
         return view(*args, **kwargs)
 
     setattr(checked, DECLARATION, SIGNED_IN)
+    return checked
+
+
+def requires_administrator(
+    view: Callable[Parameters, ResponseReturnValue],
+) -> Callable[Parameters, ResponseReturnValue]:
+    """Let only administrators into the view."""
+
+    @wraps(view)
+    def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> ResponseReturnValue:
+        account = current_account()
+        if account is None:
+            return sign_in_first()
+        if not account.is_admin:
+            abort(403)
+        return view(*args, **kwargs)
+
+    setattr(checked, DECLARATION, ADMINISTRATOR)
     return checked
 
 

@@ -22,7 +22,7 @@ from ayrix_web.domain.access import (
     UnknownAccount,
 )
 from ayrix_web.services import accounts
-from ayrix_web.web.access import requires, signed_in_account
+from ayrix_web.web.access import requires, requires_administrator, signed_in_account
 from ayrix_web.web.access_matrix import Matrix, NotOffered, build_matrix, pack, unpack
 from ayrix_web.web.account_words import FAULTS, NOT_CONFIRMED, access_words
 from ayrix_web.web.blueprints import ayrix_accounts
@@ -154,12 +154,10 @@ def reset_password(account_id: str) -> ResponseReturnValue:
 
 
 @ayrix_accounts.post("/users/<account_id>/role")
-@requires(Module.USERS, Access.FULL)
+@requires_administrator
 def change_role(account_id: str) -> ResponseReturnValue:
-    """Make a user an administrator, or no longer; only administrators may."""
+    """Make a user an administrator, or no longer."""
     account, target = signed_in_account(), _target(account_id)
-    if not account.is_admin:
-        abort(403)
     is_admin = request.form.get("administrator") == "1"
     try:
         accounts.set_admin(system(), target.name, is_admin, actor(account))
