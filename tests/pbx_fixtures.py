@@ -43,15 +43,14 @@ class Pbx:
         activation.activate(self.system, self.server.key, TESTER)
 
 
-@pytest.fixture
-def pbx(tmp_path: Path) -> Iterator[Pbx]:
+def make_pbx(folder: Path) -> Pbx:
     """A PBX that was never activated; 34 extensions, 28 voicemail boxes, 5 ring groups exist."""
     clock = FakeClock()
     server = FakeLicenseServer(clock)
     inventory = FakeInventory({Counted.EXTENSION: 34, Counted.VOICEMAIL: 28, Counted.RING_GROUP: 5})
     machine = FakeMachineReader()
     settings = Settings(
-        instance=tmp_path,
+        instance=folder,
         license_server_url="https://license.example.test",
         license_root_key=server.root_key,
     )
@@ -67,8 +66,15 @@ def pbx(tmp_path: Path) -> Iterator[Pbx]:
         inventory=inventory,
         machine_reader=machine,
     )
-    yield Pbx(system, clock, server, inventory, machine)
-    database.close()
+    return Pbx(system, clock, server, inventory, machine)
+
+
+@pytest.fixture
+def pbx(tmp_path: Path) -> Iterator[Pbx]:
+    """A PBX as `make_pbx` makes it."""
+    made = make_pbx(tmp_path)
+    yield made
+    made.system.database.close()
 
 
 @pytest.fixture
