@@ -21,6 +21,7 @@ from ayrix_web.web.extension import system
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
+TO_THE_MINUTE, TO_THE_SECOND = "HH:mm", "HH:mm:ss"
 FEW_UNITS = 2
 """A span of fewer hours is said in minutes, of fewer minutes in seconds."""
 
@@ -40,9 +41,13 @@ def format_tax_rate(rate: Decimal) -> str:
     return str(format_percent(rate, locale=_locale(), decimal_quantization=False))
 
 
-def format_moment(moment: datetime) -> str:
-    """A day of the week, date and time, for deadlines: "Friday, 27 November, 03:32"."""
-    pattern = "EEEE, d. MMMM, HH:mm" if _locale().startswith("de") else "EEEE, d MMMM, HH:mm"
+def format_moment(moment: datetime, left: timedelta = HOUR) -> str:
+    """A day of the week, date and time, for deadlines: "Friday, 27 November, 03:32".
+
+    With less than an hour `left` until then the seconds are said, too.
+    """
+    day = "EEEE, d. MMMM" if _locale().startswith("de") else "EEEE, d MMMM"
+    pattern = f"{day}, {TO_THE_MINUTE if left >= HOUR else TO_THE_SECOND}"
     return _at(moment, pattern, _locale(), system().settings.time_zone)
 
 
@@ -51,11 +56,15 @@ def format_day(moment: datetime) -> str:
     return _day(moment, _locale(), system().settings.time_zone)
 
 
-def format_when(moment: datetime, now: datetime) -> str:
-    """A time near now: "today at 14:32", else date and time."""
+def format_when(moment: datetime, now: datetime, every: timedelta = MINUTE) -> str:
+    """A time near now: "today at 14:32", else date and time.
+
+    Of something that happens more often than once a minute the seconds are said, too.
+    """
     zone = ZoneInfo(system().settings.time_zone)
     local = moment.astimezone(zone)
-    clock = format_time(local, "HH:mm", tzinfo=zone, locale=_locale())
+    pattern = TO_THE_MINUTE if every >= MINUTE else TO_THE_SECOND
+    clock = format_time(local, pattern, tzinfo=zone, locale=_locale())
     if local.date() == now.astimezone(zone).date():
         return _("today at %(time)s", time=clock)
     return _("%(day)s, %(time)s", day=format_day(moment), time=clock)

@@ -94,7 +94,8 @@ def stage_meaning(order: PlacedOrder) -> str:
     if not order.stage.has_ended_without:
         return meaning
     if order.reason:
-        meaning = _("Not completed. %(reason)s.", reason=order.reason.rstrip(". "))
+        what = meaning.rstrip(".")
+        meaning = _("%(what)s: %(reason)s.", what=what, reason=order.reason.rstrip(". "))
     return _("%(meaning)s Nothing was charged.", meaning=meaning)
 
 

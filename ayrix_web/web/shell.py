@@ -101,7 +101,7 @@ def _banner(state: LicenseState) -> Banner | None:
         "%(reason)s Everything keeps working for now. Without a successful check by %(deadline)s "
         "this system is deactivated.",
         reason=reason_title(state.reason) + ".",
-        deadline=format_moment(state.valid_until),
+        deadline=format_moment(state.valid_until, left),
     )
     level = "bad" if left < CRITICAL else "warn"
     return Banner(text, level, url_for("ayrix.show_license"), _("What to do"))

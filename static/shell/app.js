@@ -3,6 +3,7 @@
 
 const YEAR_IN_SECONDS = 31536000;
 const REFRESH_AFTER_MS = 250;
+const LOOK_AGAIN_AFTER_MS = 5000;
 const SPOKEN_SECONDS = [60, 30, 10];
 
 /** Shows a short message that screen readers announce politely. */
@@ -113,6 +114,15 @@ function takeParts(form, page) {
   }
 }
 
+// ---- looking again: <div data-part="x" data-poll="url"> goes to that page once its part is settled -----------
+
+async function lookAgain(element) {
+  const page = await fetchPage(element.dataset.poll).catch(() => null);
+  const fresh = page?.querySelector(`[data-part="${element.dataset.part}"]`);
+  if (fresh && !("poll" in fresh.dataset)) location.assign(element.dataset.poll);
+  else setTimeout(() => lookAgain(element), LOOK_AGAIN_AFTER_MS);
+}
+
 // ---- steppers: <span data-stepper><button data-step="-1"><input type="number"> ------------------------
 
 function step(button) {
@@ -197,3 +207,4 @@ window.addEventListener("pageshow", () => {
 
 document.querySelector("[data-focus]")?.focus();
 document.querySelectorAll("[data-deadline]").forEach(startCountdown);
+document.querySelectorAll("[data-poll]").forEach((element) => setTimeout(() => lookAgain(element), LOOK_AGAIN_AFTER_MS));
