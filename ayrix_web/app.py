@@ -25,7 +25,7 @@ from ayrix_web.adapters.instance_files import create_once
 from ayrix_web.adapters.inventory import SqlInventory
 from ayrix_web.adapters.license_client import HttpLicenseServer, load_or_create_device_key
 from ayrix_web.adapters.machine import LinuxMachine, RecentMachine
-from ayrix_web.services import device_counter
+from ayrix_web.services import device_counter, licensing
 from ayrix_web.settings import Settings
 from ayrix_web.system import System
 from ayrix_web.web import errors, gate, session
@@ -61,6 +61,7 @@ def build_system(settings: Settings) -> System:
         take_counter=lambda: device_counter.take_counter(database),
         raise_counter=lambda to: device_counter.raise_counter(database, to),
         lock_file=settings.instance / "license-server.lock",
+        ignore_certificate_dates=lambda: licensing.is_wall_clock_wrong(database, clock),
     )
     return System(
         settings=settings,

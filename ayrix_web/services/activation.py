@@ -14,6 +14,7 @@ from ayrix_web.rows import ATTEMPTS, AUDIT
 from ayrix_web.services import offers
 from ayrix_web.services.acceptance import accept_lease
 from ayrix_web.services.device import describe_device
+from ayrix_web.services.renewal import asked_in_even_time
 from ayrix_web.system import System
 
 ACTIVATION_LIMIT = Limit(tries=20, window=timedelta(minutes=10))
@@ -39,7 +40,7 @@ def activate(system: System, key_text: str, actor: Actor) -> None:
     with system.license_server.conversation() as server:
         request = ActivationRequest(license_key=key, device=describe_device(system))
         try:
-            reply = server.activate(request)
+            reply = asked_in_even_time(lambda: server.activate(request))
         except Refused as refusal:
             _audit_refusal(system, actor, key, refusal)
             raise

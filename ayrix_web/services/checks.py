@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ayrix_foundation.audit import Actor, Entry, record
-from ayrix_protocol.device import CheckRequest
 from ayrix_protocol.jws import InvalidDocument
 from ayrix_protocol.lease import DEFAULT_LEASE, check_interval, retry_interval
 from ayrix_protocol.problems import Problem, ProblemCode
@@ -17,9 +16,9 @@ from ayrix_web.domain.ports import Conversation
 from ayrix_web.domain.schedule import next_retry
 from ayrix_web.rows import AUDIT
 from ayrix_web.services import licensing, offers
-from ayrix_web.services.acceptance import accept_lease, installation_row
-from ayrix_web.services.device import describe_device
+from ayrix_web.services.acceptance import installation_row
 from ayrix_web.services.held import held_in
+from ayrix_web.services.renewal import renew_lease
 from ayrix_web.services.trust import trusted_revocation
 from ayrix_web.system import System
 
@@ -65,8 +64,7 @@ def check(system: System, actor: Actor) -> CheckOutcome:
 
 def _ask(system: System, server: Conversation, actor: Actor) -> CheckOutcome:
     try:
-        reply = server.check(CheckRequest(device=describe_device(system)))
-        accept_lease(system, server, reply, actor)
+        renew_lease(system, server, actor)
     except LicenseServerFault as fault:
         reason = _REASON_OF_FAULT.get(fault.kind, Reason.UNREACHABLE)
         _note_failure(system, actor, reason, fault=fault)

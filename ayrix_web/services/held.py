@@ -8,11 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ayrix_foundation.clock import Moment
+from ayrix_foundation.database import Database
 from ayrix_web.domain.license import Reason
 from ayrix_web.domain.machine import MachineChoice
 from ayrix_web.domain.trusted_time import Anchor, Mark
 from ayrix_web.rows import INSTALLATION, InstallationRow
-from ayrix_web.system import System
 
 
 class Held(NamedTuple):
@@ -63,11 +63,11 @@ _QUERY = f"SELECT {', '.join(Held._fields)} FROM installation WHERE id = {INSTAL
 _COLUMNS = tuple(getattr(InstallationRow, name) for name in Held._fields)
 
 
-def read_held(system: System) -> Held | None:
+def read_held(database: Database) -> Held | None:
     """What is stored, by the fastest way there is; None before `init`. Raises
     DatabaseUnreadable.
     """
-    row = system.database.fast_row(_QUERY)
+    row = database.fast_row(_QUERY)
     return Held(*row) if row else None
 
 

@@ -7,14 +7,18 @@ from datetime import UTC, datetime
 
 from sqlalchemy import update
 
-from ayrix_foundation.clock import Moment
-from ayrix_foundation.database import DatabaseMissing, DatabaseUnreadable
+from ayrix_foundation.clock import Clock, Moment
+from ayrix_foundation.database import Database, DatabaseMissing, DatabaseUnreadable
 from ayrix_protocol.jws import InvalidDocument
 from ayrix_protocol.lease import Contacts, Lease, Revocation
 from ayrix_web.domain.errors import FaultKind
 from ayrix_web.domain.license import CheckRecord, LicenseState, Reason, Status, evaluate
 from ayrix_web.domain.machine import Machine
-from ayrix_web.domain.trusted_time import trusted_time, was_stepped
+from ayrix_web.domain.trusted_time import (
+    TRUSTWORTHY_DIFFERENCE_S,
+    trusted_time,
+    was_stepped,
+)
 from ayrix_web.rows import INSTALLATION, InstallationRow
 from ayrix_web.services.held import Held, held_in, read_held
 from ayrix_web.services.trust import trusted_lease, trusted_revocation
@@ -57,7 +61,7 @@ def current(system: System) -> LicenseState:
     moment = system.clock.moment()
     remembered = system.memory.remembered
     try:
-        held = read_held(system)
+        held = read_held(system.database)
     except DatabaseMissing:
         return UNREADABLE
     except DatabaseUnreadable:
@@ -72,13 +76,26 @@ def current(system: System) -> LicenseState:
 
 def trusted_now(system: System) -> datetime:
     """The time leases are judged by."""
-    held = read_held(system) or Held()
+    held = read_held(system.database) or Held()
     return _at(trusted_time(held.anchor, held.mark, system.clock.moment()).now)
+
+
+def is_wall_clock_wrong(database: Database, clock: Clock) -> bool:
+    """Whether the wall clock is surely off, by what the last lease and the time since boot say."""
+    try:
+        held = read_held(database) or Held()
+    except DatabaseUnreadable:
+        return False
+    if held.anchor is None:
+        return False
+    moment = clock.moment()
+    difference = moment.wall - trusted_time(held.anchor, held.mark, moment).now
+    return abs(difference) > TRUSTWORTHY_DIFFERENCE_S
 
 
 def held_lease(system: System) -> Lease | None:
     """The stored lease if it can be believed, whether or not it is over; None without one."""
-    return believed_lease(system, read_held(system) or Held())
+    return believed_lease(system, read_held(system.database) or Held())
 
 
 def believed_lease(system: System, held: Held) -> Lease | None:
@@ -131,7 +148,7 @@ def write_mark(system: System) -> None:
     clock since the last look, a check is due at once.
     """
     moment = system.clock.moment()
-    held = read_held(system)
+    held = read_held(system.database)
     if held is None or held.anchor is None:
         return
     values: dict[str, object] = {

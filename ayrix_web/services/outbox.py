@@ -4,7 +4,7 @@ way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -109,6 +109,24 @@ def sync(system: System, server: Conversation) -> None:
         if page.next_after is None:
             return
         after = page.next_after
+
+
+def send_again(system: System, keys: Collection[UUID], actor: Actor) -> None:
+    """Let orders wait once more that the license server has forgotten, under the keys they had.
+
+    It was restored from an older backup. What was not ordered here cannot be sent from here.
+    """
+    if not keys:
+        return
+    now = system.clock.now()
+    with system.database.write() as session:
+        forgotten = select(OrderRow).where(
+            OrderRow.key.in_(list(keys)), OrderRow.acknowledged, OrderRow.quote_hash != ""
+        )
+        for row in session.scalars(forgotten):
+            row.stage, row.acknowledged, row.code = OrderStage.WAITING, False, None
+            row.attempts, row.next_try_at = 0, now
+            record(session, AUDIT, Entry(now, actor, "order.sent_again", str(row.key)))
 
 
 def _last_settled_code(system: System) -> str | None:

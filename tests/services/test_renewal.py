@@ -1,0 +1,97 @@
+"""What a device does by itself when the license server has forgotten it or its orders."""
+
+from datetime import timedelta
+
+import pytest
+
+from ayrix_protocol.device import ActivationRequest, CheckRequest, LeaseAnswer
+from ayrix_protocol.problems import ProblemCode
+from ayrix_web.domain.errors import FaultKind
+from ayrix_web.domain.license import Reason, Status
+from ayrix_web.domain.ports import Reply
+from ayrix_web.services import checks, licensing, order_book, ordering, outbox
+from tests.fakes import FakeLicenseServer, refused
+from tests.pbx_fixtures import TESTER, Pbx
+
+
+def test_a_forgotten_device_shows_its_lease_and_is_known_again(
+    active_pbx: Pbx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recovered: list[ActivationRequest] = []
+
+    def forgotten(_request: CheckRequest) -> Reply[LeaseAnswer]:
+        raise refused(ProblemCode.UNKNOWN_INSTALLATION)
+
+    def activate(request: ActivationRequest) -> Reply[LeaseAnswer]:
+        recovered.append(request)
+        return FakeLicenseServer.check(active_pbx.server, CheckRequest(device=request.device))
+
+    monkeypatch.setattr(active_pbx.server, "check", forgotten)
+    monkeypatch.setattr(active_pbx.server, "activate", activate)
+    assert checks.check(active_pbx.system, TESTER).state.status is Status.ACTIVE
+    (request,) = recovered
+    assert request.license_key is None
+    assert request.device.lease is not None
+
+
+def test_a_device_asked_to_prove_that_it_lives_echoes_the_nonce(
+    active_pbx: Pbx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asks_first(request: CheckRequest) -> Reply[LeaseAnswer]:
+        if request.device.nonce != "n-1":
+            raise refused(ProblemCode.PROVE_ALIVE, nonce="n-1")
+        return FakeLicenseServer.check(active_pbx.server, request)
+
+    monkeypatch.setattr(active_pbx.server, "check", asks_first)
+    assert checks.check(active_pbx.system, TESTER).state.status is Status.ACTIVE
+
+
+def test_an_order_the_server_forgot_is_sent_again_under_its_key(
+    active_pbx: Pbx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = ordering.order_at_once(active_pbx.system, "ring_group", 2, TESTER)
+    active_pbx.server.placed.clear()
+
+    def knows_no_orders(request: CheckRequest) -> Reply[LeaseAnswer]:
+        reply = FakeLicenseServer.check(active_pbx.server, request)
+        answer = reply.answer.model_copy(update={"unknown_orders": request.device.acked_orders})
+        return Reply(answer, reply.request, reply.asked, reply.answered)
+
+    monkeypatch.setattr(active_pbx.server, "check", knows_no_orders)
+    checks.check(active_pbx.system, TESTER)
+    outbox.send_waiting(active_pbx.system)
+    assert list(active_pbx.server.placed) == [order.key]
+    assert order_book.listing(active_pbx.system, 1).total == 1
+
+
+def test_a_clock_set_during_the_request_makes_it_ask_once_more(
+    active_pbx: Pbx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = [timedelta(hours=-5), timedelta(0)]
+
+    def stepping(request: CheckRequest) -> Reply[LeaseAnswer]:
+        asked = active_pbx.clock.moment()
+        reply = FakeLicenseServer.check(active_pbx.server, request)
+        active_pbx.clock.step(steps.pop(0))
+        return Reply(reply.answer, reply.request, asked, active_pbx.clock.moment())
+
+    monkeypatch.setattr(active_pbx.server, "check", stepping)
+    assert checks.check(active_pbx.system, TESTER).state.status is Status.ACTIVE
+    assert not steps
+
+
+def test_the_wall_clock_is_known_to_be_wrong_only_when_it_surely_is(active_pbx: Pbx) -> None:
+    system, clock = active_pbx.system, active_pbx.clock
+    assert not licensing.is_wall_clock_wrong(system.database, clock)
+    clock.step(timedelta(days=-30))
+    assert licensing.is_wall_clock_wrong(system.database, clock)
+
+
+def test_an_answer_heals_a_wrong_clock(active_pbx: Pbx) -> None:
+    active_pbx.clock.step(timedelta(days=30))
+    active_pbx.server.away = FaultKind.CONNECTION
+    state = checks.check(active_pbx.system, TESTER).state
+    assert (state.status, state.reason) == (Status.DEACTIVATED, Reason.UNREACHABLE)
+    active_pbx.clock.step(timedelta(days=-30))
+    active_pbx.server.away = None
+    assert checks.check(active_pbx.system, TESTER).state.status is Status.ACTIVE
