@@ -121,10 +121,8 @@ class Database:
     def fast_statement(self, sql: str, parameters: Mapping[str, object]) -> tuple[Any, ...] | None:
         """The row that one writing statement gives back, by this thread's own driver connection.
 
-        What `statement()` is for, at a quarter of the cost. Raises OperationalError, and
-        DatabaseMissing if the file is gone.
+        What `statement()` is for, at a quarter of the cost. Raises OperationalError.
         """
-        self._notice_another_file()
         try:
             connection = self._own_connection()
             cursor = connection.cursor()

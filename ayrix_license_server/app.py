@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
@@ -39,7 +40,11 @@ def create_app(instance: Path | str | None = None) -> Flask:
         sys.exit(str(error))
     except DatabaseNotCurrent:
         sys.exit("The database is not current. Run `ayrix-license-server db upgrade`.")
-    return app_of(system)
+    app = app_of(system)
+    # What was loaded so far stays for ever: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 def build_system(settings: Settings) -> System:

@@ -59,12 +59,14 @@ def licensed_features(
 ) -> tuple[LicensedFeature, ...]:
     """What a lease lists: what is entitled, then all other core features on sale.
 
-    A hidden feature is listed without its names: it works, and nobody sees it.
+    A hidden feature is listed without its names: it works, and nobody sees it. Raises KeyError
+    for a feature that the catalog does not know yet.
     """
     listed = {
-        entitlement.code: _licensed(feature, entitlement.quantity, entitlement.hidden)
+        entitlement.code: _licensed(
+            catalog.features[entitlement.code], entitlement.quantity, entitlement.hidden
+        )
         for entitlement in entitlements
-        if (feature := catalog.features.get(entitlement.code)) is not None
     }
     core = (
         _licensed(feature, None, None)

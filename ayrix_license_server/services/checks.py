@@ -172,6 +172,8 @@ def _compiled(dialect: Dialect) -> str:
 
 
 def _unknown_orders(system: System, renewed: Renewed, device: Device) -> tuple[UUID, ...]:
+    if not device.acked_orders:
+        return ()
     known = json.loads(renewed.known_orders)
     if not {str(key) for key in device.acked_orders}.difference(known):
         return ()

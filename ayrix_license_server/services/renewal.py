@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import urlsafe_b64decode
-from binascii import Error as Base64Error
 from uuid import UUID
 
 from sqlalchemy import select
@@ -38,21 +38,26 @@ from ayrix_protocol.jws import InvalidDocument
 from ayrix_protocol.lease import Lease, read_lease, verify_lease
 from ayrix_protocol.problems import ProblemCode
 
+_JTI = re.compile(rb'"jti":"([A-Za-z0-9_-]{1,43})"')
+# Base64 characters that hold the claims before and including `jti`; a multiple of four.
+_HEAD = 600
+
 
 def claimed_lease_id(token: str | None) -> str | None:
-    """The `jti` a presented lease claims, without looking at its signature; None for no lease.
+    """The `jti` a presented lease claims, without looking at its signature; None if it claims none.
 
-    That is enough to compare with the newest lease's own: see `leases.new_lease_id`.
+    That is enough to compare with the newest lease's own: see `leases.new_lease_id`. Only the head
+    of our own leases is looked at, because reading 3 KB of JSON would be a tenth of a check.
     """
     if token is None:
         return None
-    payload = token.split(".")[1:2]
+    payload = token[token.find(".") + 1 :][:_HEAD].partition(".")[0]
     try:
-        claims = json.loads(urlsafe_b64decode(payload[0] + "=="))
-        jti = claims["jti"]
-    except (IndexError, KeyError, TypeError, ValueError, Base64Error, RecursionError):
+        head = urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+    except ValueError:
         return None
-    return jti if isinstance(jti, str) else None
+    found = _JTI.search(head)
+    return None if found is None else found[1].decode()
 
 
 def renew(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -29,6 +30,7 @@ from tests.server.device import ORIGIN, TestDevice
 
 CATALOG = Path(__file__).parents[2] / "examples" / "catalog.yaml"
 VENDOR = Actor("vendor")
+START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
 
 class SetClock:
@@ -62,7 +64,7 @@ class Server:
     clock: SetClock
     client: FlaskClient
 
-    def device(self, **values: object) -> TestDevice:
+    def device(self, **values: Any) -> TestDevice:
         """A machine that was never seen."""
         return replace(TestDevice(self.client), **values)
 
@@ -70,13 +72,13 @@ class Server:
         """A license with its key."""
         return issue_license(self.system, customer, quantities or {"ring_group": 3}, VENDOR)
 
-    def activated(self, **values: object) -> TestDevice:
+    def activated(self, **values: Any) -> TestDevice:
         """A device that holds a fresh license."""
         device = self.device(**values)
         assert device.activate(self.issue().key).status_code == 201
         return device
 
-    def customer(self, number: str, **values: object) -> None:
+    def customer(self, number: str, **values: Any) -> None:
         """One more customer."""
         customer = replace(NewCustomer(number, "Another Example GmbH"), **values)
         add_customer(self.system, customer, VENDOR)
@@ -101,9 +103,6 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-
-
 @pytest.fixture
 def server(empty_database: Path, tmp_path: Path) -> Iterator[Server]:
     """A server with the example catalog, a seller and customer 4711."""
@@ -123,6 +122,3 @@ def server(empty_database: Path, tmp_path: Path) -> Iterator[Server]:
 def device(server: Server) -> TestDevice:
     """A device that holds a license with three ring groups."""
     return server.activated()
-
-
-MakeDevice = Callable[..., TestDevice]
