@@ -69,7 +69,9 @@ class Agent:
         """Work until `stopping` is set, which is looked at after every pass and nap."""
         self._notify("READY=1")
         while not stopping.is_set():
-            self._nap(self.one_pass())
+            nap = self.one_pass()
+            self._notify("WATCHDOG=1")
+            self._nap(nap)
         self._notify("STOPPING=1")
 
     def one_pass(self) -> timedelta:
@@ -77,7 +79,7 @@ class Agent:
         for job in self._jobs:
             if self._is_due(job):
                 self._run(job)
-            self._notify("WATCHDOG=1")
+                self._notify("WATCHDOG=1")
         waits = [self._wait(job) for job in self._jobs]
         return max(SHORTEST_NAP, min((LONGEST_NAP, *waits)))
 
@@ -183,13 +185,16 @@ def stop_on_signals(stopping: threading.Event) -> None:
 
 
 def systemd(message: str) -> None:
-    """Tell systemd, by one datagram to the socket it named (sd_notify(3)); silent without it."""
+    """Tell systemd, by one datagram to the socket it named (sd_notify(3)); silent without it.
+
+    A message that finds no room is dropped: waiting for it could hold up the lock.
+    """
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-            channel.sendto(message.encode(), address.replace("@", "\0", 1))
+            channel.sendto(message.encode(), socket.MSG_DONTWAIT, address.replace("@", "\0", 1))
     except OSError:
         log.warning("systemd does not listen", extra={"socket": address})
 
