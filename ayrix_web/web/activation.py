@@ -152,15 +152,17 @@ def activation_page(
 
 
 def mail_to(contact: Contact, facts: LicenseFacts, reason: Reason) -> str:
-    """The address of a mail that already says which system it is about and what is wrong."""
+    """The address of a mail that already says which system it is about and what is wrong.
+
+    No customer data: nobody is signed in here.
+    """
     subject = _("License of %(id)s: %(reason)s", id=facts.installation_id[:8], reason=reason)
     lines = [
-        f"{_('Customer')}: {facts.lease.customer.number}" if facts.lease else "",
         f"{_('Installation ID')}: {facts.installation_id}",
         f"{_('Reason code')}: {reason}",
         f"{_('IP address')}: {facts.machine.address}",
     ]
-    query = urlencode({"subject": subject, "body": "\n".join(filter(None, lines))}, quote_via=quote)
+    query = urlencode({"subject": subject, "body": "\n".join(lines)}, quote_via=quote)
     return f"mailto:{quote(contact.email, safe='@')}?{query}"
 
 
