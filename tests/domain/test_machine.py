@@ -10,7 +10,7 @@ import pytest
 from ayrix_foundation.clock import Moment
 from ayrix_protocol.binding import component_hash
 from ayrix_web.adapters.machine import LinuxMachine, RecentMachine, mask
-from ayrix_web.adapters.netlink import NetworkLink, normalized_mac, read_links
+from ayrix_web.adapters.netlink import NetworkLink, normalized_mac
 from ayrix_web.domain.machine import NO_ADDRESS, Machine, MachineChoice
 
 DMI = "sys/class/dmi/id"
@@ -223,18 +223,12 @@ def test_people_see_no_whole_value(build: Build) -> None:
         ("ff:ff:ff:ff:ff:ff", None),
         ("01:00:5e:00:00:01", None),
         ("0a:00:00:01", None),
+        ("d4ae520011zz", None),
         ("", None),
-        (None, None),
     ],
 )
-def test_only_the_address_of_one_card_is_a_mac(text: str | None, mac: str | None) -> None:
+def test_only_the_address_of_one_card_is_a_mac(text: str, mac: str | None) -> None:
     assert normalized_mac(text) == mac
-
-
-def test_the_kernel_tells_this_machines_loopback() -> None:
-    loopback = next(link for link in read_links() if link.is_loopback)
-    assert loopback.mac is None
-    assert "127.0.0.1" in loopback.addresses
 
 
 class Clock:
