@@ -6,7 +6,7 @@ SET_UP := PYTHON='$(PYTHON)' tools/set-up.sh
 # What the tests need of Debian beside Python: a browser and a font for its fallbacks.
 BROWSER := chromium fonts-liberation
 # A test may run `make` itself, which must not inherit the variables of this one.
-PYTEST := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(PY) -m pytest -n 2
+PYTEST := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(PY) -m pytest -n 2 --dist loadgroup
 COMPILE := $(PY) -m tools.translations compile
 
 .DEFAULT_GOAL := help

@@ -21,6 +21,8 @@ from examples.demo.choices import Choices, DemoError, read_choices
 from examples.demo.folder import DETAILS, MARKER
 from examples.demo.processes import ROOT
 
+pytestmark = pytest.mark.xdist_group("demo")  # the runs are started once, in one worker
+
 LONGEST_START_S = 240
 LONGEST_STOP_S = 40
 
@@ -33,6 +35,7 @@ class Run:
     environment: Mapping[str, str]
     process: subprocess.Popen[str] = field(init=False)
     said: list[str] = field(default_factory=list)
+    details: dict[str, object] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.process = subprocess.Popen(
@@ -52,8 +55,8 @@ class Run:
             if "Ctrl-C" in line:
                 break
         assert "READY\n" in self.said, "".join(self.said)
-        details: dict[str, object] = json.loads((self.folder / DETAILS).read_text())
-        return details
+        self.details = json.loads((self.folder / DETAILS).read_text())
+        return self.details
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal; gives the exit status."""
@@ -231,13 +234,14 @@ def fresh(folder: Path, ports: dict[str, str], second: Seen) -> Iterator[Run]:
     """The same folder begun anew, with short leases."""
     assert second.exit_status == 0
     run = Run(folder, {**ports, "FRESH": "1", "LEASE_SECONDS": "60"})
+    run.wait_until_ready()
     yield run
     if run.process.poll() is None:
         run.end()
 
 
 def test_fresh_begins_anew_without_a_license_but_with_objects(fresh: Run, first: Seen) -> None:
-    details = fresh.wait_until_ready()
+    details = fresh.details
     assert details["activation_key"] != first.details["activation_key"]
     assert details["admin"] != first.details["admin"]
     status = status_of(details)
@@ -267,7 +271,8 @@ def activate(details: Mapping[str, object]) -> None:
 
 
 def test_a_process_that_ends_by_itself_ends_the_demo_with_a_sentence(fresh: Run) -> None:
-    processes = json.loads((fresh.folder / DETAILS).read_text())["processes"]
+    processes = fresh.details["processes"]
+    assert isinstance(processes, dict)
     os.kill(processes["agent"], signal.SIGKILL)
     assert fresh.wait() == 1
     assert "The agent ended by itself (exit status -9), so the demo stops." in "".join(fresh.said)
