@@ -11,10 +11,18 @@ from ayrix_license_server.domain.licenses import InstallationState, LicenseState
 from ayrix_license_server.rows.base import Base, RowId, one_of
 from ayrix_license_server.rows.catalog import FeatureRow, PriceListRow
 
+LONGEST_NUMBER = 15
+
 
 def license_code(license_id: int) -> str:
     """How people and leases name a license."""
     return f"L-{license_id:06d}"
+
+
+def license_id_of(code: str) -> int:
+    """The row id that a license's code names; 0, which no row has, for anything else."""
+    number = code.upper().removeprefix("L-")
+    return int(number) if number.isdecimal() and len(number) <= LONGEST_NUMBER else 0
 
 
 class SellerRow(Base):

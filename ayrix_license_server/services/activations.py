@@ -15,7 +15,7 @@ from ayrix_license_server.rows.base import attempts
 from ayrix_license_server.rows.customers import ActivationKeyRow, InstallationRow, LicenseRow
 from ayrix_license_server.services import devices, renewal
 from ayrix_license_server.services.devices import Call
-from ayrix_license_server.services.enrollment import Enrollment
+from ayrix_license_server.services.enrollment import Enrollment, recall
 from ayrix_license_server.system import System
 from ayrix_protocol.activation_key import MistypedKey, key_hash, normalized
 from ayrix_protocol.device import ActivationRequest, Device, LeaseAnswer
@@ -94,11 +94,12 @@ def _license_of(session: Session, key: str) -> LicenseRow:
 def _recover(
     system: System, session: Session, row: InstallationRow | None, device: Device, call: Call
 ) -> Activated:
-    """Without a key: a device we know. (One we have forgotten proves itself by its lease: that
-    comes with "server behind its devices".)
-    """
+    """Without a key: a device we know, or one whose lease proves that we have forgotten it."""
     if row is None:
-        raise Refused(ProblemCode.UNKNOWN_INSTALLATION)
+        held = device.lease and renewal.lease_of_ours(system, device.lease, call.installation)
+        if not held:
+            raise Refused(ProblemCode.UNKNOWN_INSTALLATION)
+        row = recall(system, session, call, held)
     lease = renewal.renew(system, session, row, device, call)
     return Activated(_answer(session, row, device, lease), is_new=False)
 

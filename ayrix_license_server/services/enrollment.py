@@ -17,7 +17,7 @@ from ayrix_license_server.domain.licenses import (
     lost_its_secret,
     may_move,
 )
-from ayrix_license_server.rows.customers import InstallationRow, LicenseRow
+from ayrix_license_server.rows.customers import InstallationRow, LicenseRow, license_id_of
 from ayrix_license_server.services import devices
 from ayrix_license_server.services.devices import Call
 from ayrix_license_server.services.installations import (
@@ -33,6 +33,7 @@ from ayrix_license_server.system import System
 from ayrix_protocol.binding import component_hash
 from ayrix_protocol.device import Device
 from ayrix_protocol.jws import encode_base64url
+from ayrix_protocol.lease import Lease
 from ayrix_protocol.problems import ProblemCode
 
 _SECRET_BYTES = 32
@@ -159,3 +160,27 @@ def current_installation(session: Session, license_row: LicenseRow) -> Installat
         .order_by(InstallationRow.gen.desc())
         .limit(1)
     )
+
+
+def recall(system: System, session: Session, call: Call, lease: Lease) -> InstallationRow:
+    """The row of a device that only its lease, signed by us, still knows: the database was restored
+    from a backup older than the activation (protocol.md, Server behind its devices).
+
+    Raises Refused: `unknown_installation`, `bound_elsewhere`.
+    """
+    license_row = session.get(LicenseRow, license_id_of(lease.sub), with_for_update=True)
+    if license_row is None:
+        raise Refused(ProblemCode.UNKNOWN_INSTALLATION)
+    current = current_installation(session, license_row)
+    if current is not None and current.gen >= lease.gen:
+        raise Refused(ProblemCode.BOUND_ELSEWHERE)
+    if current is not None:
+        current.state = InstallationState.REPLACED
+    row = new_installation(call, license_row, system.clock.now())
+    row.gen, row.address = lease.gen, lease.binding.addresses[0]
+    bind(row, lease.binding.bound_hardware)
+    remember(row, History(shown=lease.jti, top=lease.seq))
+    session.add(row)
+    repeat_terms(session, license_row)
+    devices.note(system, session, call, "license.recalled", subject=license_row.code)
+    return row

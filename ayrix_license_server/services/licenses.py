@@ -17,6 +17,7 @@ from ayrix_license_server.rows.customers import (
     CustomerRow,
     InstallationRow,
     LicenseRow,
+    license_id_of,
 )
 from ayrix_license_server.services.purchases import purchase
 from ayrix_license_server.services.terms import repeat_terms
@@ -117,8 +118,7 @@ def list_licenses(system: System) -> list[LicenseSummary]:
 
 
 def _find(session: Session, code: str) -> LicenseRow:
-    number = code.upper().removeprefix("L-")
-    row = session.get(LicenseRow, int(number)) if number.isdecimal() else None
+    row = session.get(LicenseRow, license_id_of(code))
     if row is None:
         raise Mistake(f"There is no license {code}.")
     return row

@@ -24,7 +24,7 @@ from ayrix_license_server.services.customers import NewCustomer, add_customer, a
 from ayrix_license_server.services.keys import load_keys, make_keys
 from ayrix_license_server.services.licenses import Issued, issue_license
 from ayrix_license_server.settings import Settings
-from ayrix_license_server.system import System
+from ayrix_license_server.system import CatalogCache, System
 from ayrix_protocol.lease import Contact
 from tests.server.device import ORIGIN, TestDevice
 
@@ -83,6 +83,17 @@ class Server:
         customer = replace(NewCustomer(number, "Another Example GmbH"), **values)
         add_customer(self.system, customer, VENDOR)
 
+    def elsewhere(self) -> System:
+        """Another process on the same database: it shares nothing else."""
+        return replace(self.system, catalog=CatalogCache())
+
+    def results(self, action: str) -> list[str]:
+        """How the recorded tries of one action went, oldest first."""
+        entries = audit_entries.c
+        query = select(entries.result).where(entries.action == action).order_by(entries.id)
+        with self.system.database.read() as session:
+            return list(session.scalars(query))
+
     def actions(self) -> list[str]:
         """What the audit recorded, oldest first."""
         with self.system.database.read() as session:
@@ -92,28 +103,31 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file with tables and the example catalog, copied for each test."""
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with keys and a database that has the example catalog, a seller and customer 4711;
+    every test gets a copy.
+    """
     folder = tmp_path_factory.mktemp("license_server")
     settings = Settings(instance=folder, public_url=ORIGIN)
     make_keys(settings, START)
     database = Database(settings.database)
     upgrade(database, MIGRATIONS)
+    system = System(settings, database, SetClock(START), load_keys(settings))
+    load_catalog(system, read_catalog(CATALOG), VENDOR)
+    add_seller(system, "north", Contact(name="Example Reseller", phone="+49 30 1234"), VENDOR)
+    add_customer(system, NewCustomer("4711", "Example AG"), VENDOR)
     database.close()
     return folder
 
 
 @pytest.fixture
-def server(empty_database: Path, tmp_path: Path) -> Iterator[Server]:
-    """A server with the example catalog, a seller and customer 4711."""
-    for file in empty_database.iterdir():
+def server(prepared: Path, tmp_path: Path) -> Iterator[Server]:
+    """A server of its own for each test."""
+    for file in prepared.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     settings = Settings(instance=tmp_path, public_url=ORIGIN)
     clock = SetClock(START)
     system = System(settings, Database(settings.database), clock, load_keys(settings))
-    load_catalog(system, read_catalog(CATALOG), VENDOR)
-    add_seller(system, "north", Contact(name="Example Reseller", phone="+49 30 1234"), VENDOR)
-    add_customer(system, NewCustomer("4711", "Example AG"), VENDOR)
     yield Server(system, clock, app_of(system).test_client())
     system.database.close()
 

@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 
 from flask.testing import FlaskClient
 from joserfc.jwk import OKPKey
-from werkzeug.test import TestResponse
+from werkzeug.datastructures import Headers
 
 from ayrix_protocol.binding import Hardware, component_hash
 from ayrix_protocol.device import Device, DeviceClock
-from ayrix_protocol.keys import new_key, public_jwk
+from ayrix_protocol.keys import new_key
 from ayrix_protocol.lease import Lease, read_lease
 from ayrix_protocol.orders import LineRequest, Quote, WantedOrder
 from ayrix_protocol.proof import PROOF_HEADER, Proof, body_hash, installation_id, make_proof
@@ -29,6 +29,26 @@ def hardware(name: str = "first") -> Hardware:
         cpu_serial=component_hash("cpu_serial", f"cpu of {name}"),
         nic_serial=component_hash("nic_serial", f"nic of {name}"),
     )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status_code: int
+    headers: Headers
+    data: bytes
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The body, which every answer but 304 has."""
+        content: dict[str, Any] = json.loads(self.data)
+        return content
+
+    @property
+    def code(self) -> tuple[int, str]:
+        """Status and code of a problem."""
+        return self.status_code, self.json["code"]
 
 
 @dataclass
@@ -46,6 +66,7 @@ class TestDevice:
     acked_orders: tuple[UUID, ...] = ()
     usage: dict[str, int] = field(default_factory=dict)
     source: str = "203.0.113.7"
+    sent: list[str] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -90,8 +111,10 @@ class TestDevice:
             "jti": uuid4().hex,
             "counter": self.counter,
             "bsh": body_hash(body),
+            **changed,
         }
-        return make_proof(self.key, Proof(**{**claims, **changed}))
+        self.sent.append(str(claims["jti"]))
+        return make_proof(self.key, Proof(**claims))
 
     def send(
         self,
@@ -101,9 +124,9 @@ class TestDevice:
         *,
         headers: Mapping[str, str] | None = None,
         proof: str | None = None,
-    ) -> TestResponse:
+    ) -> Answer:
         """Send a request under `/api/v1` as the device does."""
-        data = b"" if body is None else json.dumps(body).encode()
+        data = b"" if body is None else self.encoded(body)
         token = self.proof(method, API + path, data) if proof is None else proof
         response = self.client.open(
             API + path,
@@ -112,29 +135,35 @@ class TestDevice:
             headers={PROOF_HEADER: token, **(headers or {})},
             environ_base={"REMOTE_ADDR": self.source},
         )
-        if response.is_json and response.status_code in {200, 201} and response.json is not None:
-            self.lease = response.json.get("lease") or self.lease
-        return response
+        answer = Answer(response.status_code, response.headers, response.data)
+        if response.status_code in {200, 201}:
+            self.lease = answer.json.get("lease") or self.lease
+        return answer
 
-    def activate(self, key: str | None) -> TestResponse:
+    @staticmethod
+    def encoded(body: object) -> bytes:
+        """A body as bytes."""
+        return json.dumps(body).encode()
+
+    def activate(self, key: str | None) -> Answer:
         """`POST /activations`."""
         return self.send("POST", "/activations", {"license_key": key, "device": self.state()})
 
-    def check(self) -> TestResponse:
+    def check(self) -> Answer:
         """`POST /checks`."""
         return self.send("POST", "/checks", {"device": self.state()})
 
-    def quote(self, *lines: LineRequest) -> TestResponse:
+    def quote(self, *lines: LineRequest) -> Answer:
         """`POST /quotes`."""
         return self.send("POST", "/quotes", {"lines": dumped(lines)})
 
-    def order(self, quote: Quote, *lines: LineRequest, key: UUID | None = None) -> TestResponse:
+    def order(self, quote: Quote, *lines: LineRequest, key: UUID | None = None) -> Answer:
         """`POST /orders` with the prices of a quote."""
         wanted = WantedOrder(lines=lines, quote_hash=quote.quote_hash)
         body = {"order": wanted.model_dump(mode="json"), "device": self.state()}
         return self.send("POST", "/orders", body, headers={"Idempotency-Key": str(key or uuid4())})
 
-    def buy(self, code: str, quantity: int, key: UUID | None = None) -> TestResponse:
+    def buy(self, code: str, quantity: int, key: UUID | None = None) -> Answer:
         """Quote and order one line."""
         line = LineRequest(code=code, quantity=quantity)
         quote = Quote.model_validate_json(self.quote(line).data)
@@ -145,9 +174,11 @@ class TestDevice:
         assert self.lease is not None
         return Lease.model_validate_json(read_lease(self.lease).payload)
 
-    def header(self) -> dict[str, object]:
-        """The header of its proofs."""
-        return {"alg": "Ed25519", "typ": "ayrix-proof+jwt", "jwk": public_jwk(self.key)}
+    def names_of(self, code: str) -> dict[str, str]:
+        """The names of a feature in its lease."""
+        feature = self.held().feature(code)
+        assert feature is not None
+        return dict(feature.names)
 
 
 def dumped(lines: tuple[LineRequest, ...]) -> list[dict[str, object]]:
