@@ -20,7 +20,7 @@ from examples.demo.stopping import pause
 ROOT = Path(__file__).parent.parent.parent
 """The checkout: examples are not installed, gunicorn.conf.py lies there."""
 
-LONGEST_START = timedelta(seconds=40)
+LONGEST_START = timedelta(seconds=90)
 LONGEST_STOP = timedelta(seconds=15)
 ANSWER_TIMEOUT_S = 2.0
 HEALTH_PATHS = ("/healthz", "/api/v1/healthz")

@@ -26,7 +26,7 @@ LICENSED = {"extension": 40, "voicemail": 30, "announcement": 20, "ring_group": 
 ORDERS = (("extension", 10), ("ring_group", 1), ("queue", 1))
 """What the customer has ordered himself, so that there are orders to look at."""
 
-LONGEST_COMMAND = timedelta(seconds=60)
+LONGEST_COMMAND = timedelta(seconds=120)
 PASSWORD_BYTES = 12
 
 

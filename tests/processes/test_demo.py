@@ -115,7 +115,8 @@ def look_at(run: Run, number: int) -> Seen:
         mode = stat.S_IMODE((run.folder / DETAILS).stat().st_mode)
         exit_status = run.end(number)
     finally:
-        run.process.kill()
+        if run.process.poll() is None:
+            run.end()
     survivors = [pid for pid in processes.values() if is_alive(pid)]
     return Seen(details, mode, status, orders, processes, exit_status, survivors)
 
