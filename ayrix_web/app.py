@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from flask import Flask, redirect, request, url_for
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Response, redirect, request, url_for
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel
 
@@ -30,7 +30,7 @@ from ayrix_web.settings import Settings
 from ayrix_web.system import System
 from ayrix_web.web import errors, gate, session
 from ayrix_web.web.access import requires_sign_in
-from ayrix_web.web.blueprints import ayrix, ayrix_accounts
+from ayrix_web.web.blueprints import STATIC_ENDPOINT, ayrix, ayrix_accounts
 from ayrix_web.web.extension import EXTENSION, Extension, HostMenuEntry, Identify
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -131,7 +131,7 @@ def create_app(instance: Path | None = None) -> Flask:
 def configure(app: Flask, system: System) -> None:
     """Give an application of ours the session, bounds and host names of the settings."""
     app.secret_key = secret_key(system.settings.instance)
-    app.session_interface = SecureWhenHttps()
+    app.session_interface = SessionOfPages()
     app.config.update(
         SESSION_COOKIE_NAME="ayrix_session",
         SESSION_COOKIE_HTTPONLY=True,
@@ -143,8 +143,17 @@ def configure(app: Flask, system: System) -> None:
     )
 
 
-class SecureWhenHttps(SecureCookieSessionInterface):
-    """A session cookie that is `Secure` whenever the request came by https."""
+class SessionOfPages(SecureCookieSessionInterface):
+    """A session cookie that only pages send, `Secure` whenever the request came by https.
+
+    The answer for an icon or a style may arrive after a sign-out, and would sign in again; besides,
+    caches may keep it.
+    """
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Send the session with the answer, unless that is a file."""
+        if request.endpoint != STATIC_ENDPOINT:
+            super().save_session(app, session, response)
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """Whether the cookie may travel by https only."""
