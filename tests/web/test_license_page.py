@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 
 import pytest
@@ -18,16 +17,10 @@ from tests.fakes import feature, refused
 from tests.pbx_fixtures import TESTER, Pbx
 from tests.web import sentences
 from tests.web.conftest import SignIn, post_form
+from tests.web.pages import fields_of, words_of
 
 READ_ONLY = {Module.LICENSE: Access.READ_ONLY}
 ADD_RING_GROUPS = "/license/order?feature=ring_group"
-TAG = re.compile(r"<[^>]+>")
-
-
-def words_of(page: TestResponse) -> str:
-    """What a person reads, in one line."""
-    main = page.text.partition("<main")[2].partition("</main>")[0]
-    return re.sub(r"\s+", " ", TAG.sub(" ", main))
 
 
 def row_of(page: TestResponse, code: str) -> str:
@@ -180,13 +173,6 @@ def test_an_order_on_the_way_stands_in_place_of_add(sign_in: SignIn, active_pbx:
     assert "2 on the way" in row_of(page, "ring_group")
     assert "b-add" not in page.text
     assert "Being confirmed" in words_of(page)
-
-
-def fields_of(page: TestResponse) -> dict[str, str]:
-    """The fields of the order sheet, as a browser would send them."""
-    main = page.text.partition("<main")[2]
-    inputs = re.findall(r'<input[^>]*name="(\w+)"[^>]*value="([^"]*)"', main)
-    return dict(inputs)
 
 
 @pytest.mark.parametrize(
