@@ -54,10 +54,9 @@ class Cell:
 
     def change(self, value: str) -> AccessChange:
         """What choosing `value` asks for; raises NotOffered."""
-        for access in (*(() if self.account is None else (None,)), *CHOICES):
-            if value == _value(access):
-                return AccessChange(self.account, self.module, self.own, access)
-        raise NotOffered(value)
+        if value not in dict(self.choices):
+            raise NotOffered(value)
+        return AccessChange(self.account, self.module, self.own, _VALUES[value])
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +107,8 @@ def unpack(text: str) -> AccessChange:
     """A change that `pack` wrote; raises NotOffered for anything else."""
     try:
         account, module, old, new = json.loads(text)
-        change = AccessChange(account, Module(module), _access(old), _access(new))
-    except (ValueError, TypeError, RecursionError) as error:
+        change = AccessChange(account, Module(module), _VALUES[old], _VALUES[new])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise NotOffered(text) from error
     if account is None and None in (change.old, change.new):
         raise NotOffered(text)
@@ -122,5 +121,4 @@ def _value(access: Access | None) -> str:
     return DEFAULT if access is None else str(int(access))
 
 
-def _access(value: str) -> Access | None:
-    return None if value == DEFAULT else Access(int(value))
+_VALUES: Mapping[str, Access | None] = {_value(access): access for access in (None, *CHOICES)}
