@@ -34,6 +34,7 @@ from ayrix_protocol.lease import (
 )
 from ayrix_web.adapters.inventory import SqlInventory
 from ayrix_web.domain.errors import FaultKind, LicenseServerFault
+from ayrix_web.domain.license import Reason
 from ayrix_web.domain.machine import Machine, MachineChoice
 from ayrix_web.domain.ports import Conversation, StepResult
 from ayrix_web.rows import INSTALLATION, Base, InstallationRow
@@ -165,6 +166,12 @@ def end_lease(system: System) -> None:
                 mark_boot=system.clock.moment().boot,
             )
         )
+
+
+def lose_contact(system: System) -> None:
+    """Let the last check have failed, so that the grace period runs."""
+    with system.database.write() as session:
+        session.execute(update(InstallationRow).values(failure=Reason.UNREACHABLE))
 
 
 def open_pbx(folder: Path) -> System:

@@ -18,9 +18,10 @@ from ayrix_web.app import init_app
 from ayrix_web.domain.access import Access, Account, Module
 from ayrix_web.system import System
 from ayrix_web.web.extension import HostMenuEntry
-from tests.services.licensed_pbx import close_pbx, end_lease, make_pbx
+from tests.services.licensed_pbx import close_pbx, end_lease, lose_contact, make_pbx
 
 PREFIXES = pytest.mark.parametrize("prefix", ["", "/licensing"])
+LAYOUT = "{{ csrf_token() }}|{{ ayrix_banner() }}|{{ ayrix_hours_left() }}|{{ _('Licenses') }}"
 GRANTS = {
     "boss": {Module.LICENSE: Access.FULL},
     "guest": {Module.LICENSE: Access.READ_ONLY},
@@ -66,7 +67,7 @@ def make_host(system: System, prefix: str) -> Flask:
     @host.route("/phones", methods=["GET", "POST"])
     @login_required
     def phones() -> str:
-        return render_template_string("{{ csrf_token() }}|{{ _('License server') }}")
+        return render_template_string(LAYOUT)
 
     @host.errorhandler(HTTPException)
     def show_error(error: HTTPException) -> tuple[str, int]:
@@ -165,7 +166,23 @@ def test_each_side_speaks_with_its_own_words(system: System, prefix: str) -> Non
     browser = enter(system, prefix, "boss")
     assert 'data-copied="Kopiert"' in browser.get(f"{prefix}/license?lang=de").text
     # The host has no German words of its own, and does not get ours.
-    assert browser.get("/phones?lang=de").text.endswith("|License server")
+    assert browser.get("/phones?lang=de").text.endswith("|Licenses")
+
+
+@PREFIXES
+def test_the_hosts_layout_can_show_the_banner_and_the_hours_left(
+    system: System, prefix: str
+) -> None:
+    browser = enter(system, prefix, "boss")
+    _token, banner, hours, _own = browser.get("/phones").text.split("|")
+    assert banner == ""
+    assert hours in {"71", "72"}
+    lose_contact(system)
+    _token, banner, _hours, own = browser.get("/phones?lang=de").text.split("|")
+    assert 'class="ayrix-banner ayrix-banner-warn"' in banner
+    assert f'href="{prefix}/license"' in banner
+    assert "Lizenzserver nicht erreichbar." in banner
+    assert own == "Licenses"
 
 
 def test_the_hosts_error_pages_stay_the_hosts(system: System) -> None:
