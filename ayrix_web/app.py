@@ -1,8 +1,7 @@
-"""Putting it together: the system from its settings, the pages into an application."""
+"""Putting the pages into an application: one of our own, or a host's."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -13,30 +12,17 @@ from flask.typing import ResponseReturnValue
 from flask_babel import Babel
 
 from ayrix_foundation.assets import TEMPLATES
-from ayrix_foundation.clock import SystemClock
-from ayrix_foundation.database import Database
 from ayrix_foundation.logs import configure_logs
 from ayrix_foundation.schema import require_current
 from ayrix_foundation.web import chosen_language
-from ayrix_protocol.proof import installation_id
 from ayrix_protocol.wire import LARGEST_BODY
 from ayrix_web import settings as settings_module
-from ayrix_web.adapters.instance_files import create_once
-from ayrix_web.adapters.inventory import SqlInventory
-from ayrix_web.adapters.license_client import HttpLicenseServer, load_or_create_device_key
-from ayrix_web.adapters.machine import LinuxMachine, RecentMachine
-from ayrix_web.services import device_counter, licensing
-from ayrix_web.settings import Settings
+from ayrix_web.assembly import MIGRATIONS, build_system, secret_key
 from ayrix_web.system import System
 from ayrix_web.web import errors, gate, session
 from ayrix_web.web.access import requires_sign_in
 from ayrix_web.web.blueprints import STATIC_ENDPOINT, ayrix, ayrix_accounts
 from ayrix_web.web.extension import EXTENSION, Extension, HostMenuEntry, Identify
-
-MIGRATIONS = Path(__file__).parent / "migrations"
-
-SESSION_KEY_FILE = "session.key"
-SESSION_KEY_BYTES = 32
 
 CSRF_DEFAULTS = {
     "WTF_CSRF_METHODS": {"POST", "PUT", "PATCH", "DELETE"},
@@ -45,33 +31,6 @@ CSRF_DEFAULTS = {
     "WTF_CSRF_SSL_STRICT": True,
 }
 """What Flask-WTF's protection reads from the application; a host's own values stand."""
-
-
-def build_system(settings: Settings) -> System:
-    """Everything the services work with, from the settings; makes the device key if there is
-    none.
-    """
-    clock = SystemClock()
-    database = Database(settings.database)
-    device_key = load_or_create_device_key(settings.instance)
-    license_server = HttpLicenseServer(
-        settings,
-        clock,
-        device_key,
-        take_counter=lambda: device_counter.take_counter(database),
-        raise_counter=lambda to: device_counter.raise_counter(database, to),
-        lock_file=settings.instance / "license-server.lock",
-        ignore_certificate_dates=lambda: licensing.is_wall_clock_wrong(database, clock),
-    )
-    return System(
-        settings=settings,
-        installation_id=installation_id(device_key),
-        database=database,
-        clock=clock,
-        license_server=license_server,
-        inventory=SqlInventory(settings.database),
-        machine_reader=RecentMachine(LinuxMachine(settings.instance, settings.interface), clock),
-    )
 
 
 def init_app(
@@ -158,11 +117,6 @@ class SessionOfPages(SecureCookieSessionInterface):
     def get_cookie_secure(self, app: Flask) -> bool:
         """Whether the cookie may travel by https only."""
         return request.is_secure
-
-
-def secret_key(instance: Path) -> bytes:
-    """The key that signs sessions, made once and kept in the instance folder for its owner only."""
-    return create_once(instance / SESSION_KEY_FILE, secrets.token_bytes(SESSION_KEY_BYTES))
 
 
 @requires_sign_in

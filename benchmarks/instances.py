@@ -25,7 +25,7 @@ from ayrix_license_server.services.keys import make_keys
 from ayrix_license_server.services.licenses import issue_license
 from ayrix_license_server.settings import read_settings
 from ayrix_protocol.lease import Contact
-from ayrix_web import app as web_app
+from ayrix_web import assembly
 from ayrix_web import settings as web_settings
 from ayrix_web.adapters.inventory import SqlInventory
 from ayrix_web.rows import (
@@ -99,7 +99,7 @@ def make_pbx(instance: Path, vendor: Vendor, origin: str) -> None:
         f'license_server_url = "{origin}"\nlicense_root_key = "{vendor.root_key}"\n'
         'log_level = "WARNING"\n'
     )
-    upgrade(Database(web_settings.load(instance).database), web_app.MIGRATIONS)
+    upgrade(Database(web_settings.load(instance).database), assembly.MIGRATIONS)
     with pbx_system(instance) as system:
         accounts.create_account(system, USER, PASSWORD, is_admin=True, actor=COMMAND_LINE)
         _make_objects(system)
@@ -110,7 +110,7 @@ def make_pbx(instance: Path, vendor: Vendor, origin: str) -> None:
 @contextmanager
 def pbx_system(instance: Path) -> Iterator[System]:
     """The PBX in this very process."""
-    system = web_app.build_system(web_settings.load(instance))
+    system = assembly.build_system(web_settings.load(instance))
     try:
         yield system
     finally:

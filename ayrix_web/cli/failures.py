@@ -12,8 +12,7 @@ from ayrix_protocol.jws import InvalidDocument
 from ayrix_protocol.problems import ProblemCode
 from ayrix_web.adapters.license_client import DEVICE_KEY_FILE
 from ayrix_web.cli.parsers import Failure
-from ayrix_web.domain.errors import LicenseServerFault, PriceChanged, Refused
-from ayrix_web.services.activation import TooManyTries
+from ayrix_web.domain.errors import LicenseServerFault, PriceChanged, Refused, TooManyTries
 from ayrix_web.web import account_words
 from ayrix_web.web.activation import failure_words
 from ayrix_web.web.words import DATABASE_FAULTS, REFUSALS

@@ -32,7 +32,7 @@ def current_system() -> System:
     Raises SettingsError, OSError and InvalidDocument for its files, DatabaseNotCurrent.
     """
     from ayrix_foundation.schema import require_current
-    from ayrix_web.app import MIGRATIONS, build_system
+    from ayrix_web.assembly import MIGRATIONS, build_system
 
     loaded = settings.load()
     configure_logs("ERROR")  # the command's own sentences say the rest

@@ -40,7 +40,7 @@ def add_commands(commands: Subparsers) -> None:
 def init_instance(arguments: argparse.Namespace) -> int:
     """Make what is missing of an instance; what is there already stays as it is."""
     from ayrix_foundation.migrations import upgrade
-    from ayrix_web.app import MIGRATIONS, build_system, secret_key
+    from ayrix_web.assembly import MIGRATIONS, build_system, secret_key
 
     folder = settings.instance_folder()
     folder.mkdir(mode=ONLY_OWNER, parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def upgrade_database(_arguments: argparse.Namespace) -> int:
     """Bring the tables of the configured database up to this program."""
     from ayrix_foundation.database import Database
     from ayrix_foundation.migrations import upgrade
-    from ayrix_web.app import MIGRATIONS
+    from ayrix_web.assembly import MIGRATIONS
 
     upgrade(Database(settings.load().database), MIGRATIONS)
     print("The database is current.")

@@ -14,7 +14,7 @@ from ayrix_protocol.device import LeaseAnswer
 from ayrix_protocol.jws import InvalidDocument
 from ayrix_protocol.lease import Lease
 from ayrix_web.domain.errors import FaultKind, LicenseServerFault
-from ayrix_web.domain.machine import Machine, MachineChoice
+from ayrix_web.domain.machine import Machine
 from ayrix_web.domain.ports import Conversation, Reply
 from ayrix_web.domain.schedule import next_check
 from ayrix_web.domain.trusted_time import was_stepped
@@ -60,7 +60,8 @@ def accept_lease(
             raise LicenseServerFault(FaultKind.UNTRUSTED)
         row.lease, row.lease_seq, row.key_set = reply.answer.lease, lease.seq, key_set
         row.key_hint = key_hint or row.key_hint
-        _store_choice(row, machine.choice)
+        if lease.provisional is None:  # else the machine the license is bound to stays the choice
+            row.nic_mac, row.cpu_source = machine.choice.nic_mac, machine.choice.cpu_source
         _store_clocks(row, lease, reply.asked)
         _store_success(system, row, lease, reply.answered)
         _audit_change(session, system, before, lease, actor)
@@ -96,11 +97,6 @@ def _verified(system: System, server: Conversation, held: Held, token: str) -> t
     if trusted_key_set(fresh, root_key).version < stored:
         raise InvalidDocument("an older key set than the stored one")
     return fresh, trusted_lease(token, fresh, root_key)
-
-
-def _store_choice(row: InstallationRow, choice: MachineChoice) -> None:
-    row.nic_mac = row.nic_mac or choice.nic_mac
-    row.cpu_source = row.cpu_source or choice.cpu_source
 
 
 def _store_clocks(row: InstallationRow, lease: Lease, asked: Moment) -> None:

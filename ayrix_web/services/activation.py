@@ -8,7 +8,7 @@ from ayrix_foundation.audit import Actor, Entry, record
 from ayrix_foundation.throttle import Limit, count_try, forget_tries
 from ayrix_protocol.activation_key import last_characters, normalized
 from ayrix_protocol.device import ActivationRequest
-from ayrix_web.domain.errors import Refused
+from ayrix_web.domain.errors import Refused, TooManyTries
 from ayrix_web.domain.ports import StepResult
 from ayrix_web.rows import ATTEMPTS, AUDIT
 from ayrix_web.services import offers
@@ -19,14 +19,6 @@ from ayrix_web.system import System
 
 ACTIVATION_LIMIT = Limit(tries=20, window=timedelta(minutes=10))
 """Keys one address may try: the key has 130 bit, this only keeps the license server from noise."""
-
-
-class TooManyTries(Exception):
-    """Too many tries; `wait` is how long to wait before the next."""
-
-    def __init__(self, wait: timedelta) -> None:
-        super().__init__(wait)
-        self.wait = wait
 
 
 def activate(system: System, key_text: str, actor: Actor) -> None:

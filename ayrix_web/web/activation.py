@@ -16,11 +16,10 @@ from wtforms.validators import InputRequired
 from ayrix_foundation.web import local_path
 from ayrix_protocol.activation_key import MistypedKey
 from ayrix_protocol.lease import Contact
-from ayrix_web.domain.errors import LicenseServerFault, Refused
+from ayrix_web.domain.errors import LicenseServerFault, Refused, TooManyTries
 from ayrix_web.domain.license import Reason, Status
 from ayrix_web.domain.ports import DiagnosisStep, StepResult
 from ayrix_web.services import activation, checks, licensing
-from ayrix_web.services.activation import TooManyTries
 from ayrix_web.services.checks import CheckOutcome
 from ayrix_web.services.licensing import LicenseFacts
 from ayrix_web.web.access import current_account, public_while_locked

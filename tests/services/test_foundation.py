@@ -14,7 +14,7 @@ from ayrix_foundation.passwords import UnfitPassword, hash_password, password_fi
 from ayrix_foundation.schema import DatabaseNotCurrent, newest_revision, require_current
 from ayrix_foundation.throttle import Limit, count_try
 from ayrix_license_server.app import MIGRATIONS as SERVER_MIGRATIONS
-from ayrix_web.app import MIGRATIONS as PBX_MIGRATIONS
+from ayrix_web.assembly import MIGRATIONS as PBX_MIGRATIONS
 from ayrix_web.rows import ATTEMPTS, AUDIT
 from ayrix_web.system import System
 

@@ -1,0 +1,57 @@
+"""Building the system from its settings: the only place that knows every adapter.
+
+Apart from the pages on purpose: the agent and the command line need no web framework.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from ayrix_foundation.clock import SystemClock
+from ayrix_foundation.database import Database
+from ayrix_protocol.proof import installation_id
+from ayrix_web.adapters.instance_files import create_once
+from ayrix_web.adapters.inventory import SqlInventory
+from ayrix_web.adapters.license_client import HttpLicenseServer, load_or_create_device_key
+from ayrix_web.adapters.machine import LinuxMachine, RecentMachine
+from ayrix_web.services import device_counter, licensing
+from ayrix_web.settings import Settings
+from ayrix_web.system import System
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+SESSION_KEY_FILE = "session.key"
+SESSION_KEY_BYTES = 32
+
+
+def build_system(settings: Settings) -> System:
+    """Everything the services work with, from the settings; makes the device key if there is
+    none.
+    """
+    clock = SystemClock()
+    database = Database(settings.database)
+    device_key = load_or_create_device_key(settings.instance)
+    license_server = HttpLicenseServer(
+        settings,
+        clock,
+        device_key,
+        take_counter=lambda: device_counter.take_counter(database),
+        raise_counter=lambda to: device_counter.raise_counter(database, to),
+        lock_file=settings.instance / "license-server.lock",
+        ignore_certificate_dates=lambda: licensing.is_wall_clock_wrong(database, clock),
+    )
+    return System(
+        settings=settings,
+        installation_id=installation_id(device_key),
+        database=database,
+        clock=clock,
+        license_server=license_server,
+        inventory=SqlInventory(settings.database),
+        machine_reader=RecentMachine(LinuxMachine(settings.instance, settings.interface), clock),
+    )
+
+
+def secret_key(instance: Path) -> bytes:
+    """The key that signs sessions, made once and kept in the instance folder for its owner only."""
+    return create_once(instance / SESSION_KEY_FILE, secrets.token_bytes(SESSION_KEY_BYTES))
