@@ -212,5 +212,10 @@ def _begin(connection: Connection) -> None:
     driver.execute(f"PRAGMA query_only={int(mode == 'DEFERRED')}")
     # Orders, leases and counters must survive a power cut (FULL); a single statement need not.
     driver.execute(f"PRAGMA synchronous={'FULL' if mode == 'IMMEDIATE' else 'NORMAL'}")
-    if mode:
+    if not mode:
+        return
+    try:
         driver.execute(f"BEGIN {mode}")
+    except connection.dialect.loaded_dbapi.Error as error:
+        # The driver's own statement: SQLAlchemy would not wrap what it raises.
+        raise OperationalError(f"BEGIN {mode}", None, error) from error

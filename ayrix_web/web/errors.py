@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import wraps
 from http import HTTPStatus
+from typing import TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, make_response, request, url_for
 from flask_babel import get_locale, lazy_gettext
@@ -20,6 +23,8 @@ from ayrix_web.web.access import ADMINISTRATOR, DECLARATION, current_account
 from ayrix_web.web.blueprints import STATIC_ENDPOINT, ayrix, ayrix_accounts, translations
 from ayrix_web.web.shell import PRODUCT, VERSION, build_shell
 from ayrix_web.web.words import DATABASE_FAULTS
+
+Failure = TypeVar("Failure", bound=Exception)
 
 logger = logging.getLogger(__name__)
 
@@ -71,10 +76,10 @@ MODULES = {
 
 def register(target: Flask | Blueprint) -> None:
     """Show our error pages for whatever fails in `target`."""
-    target.register_error_handler(CSRFError, show_expired_form)
-    target.register_error_handler(HTTPException, show_http_error)
-    target.register_error_handler(DBAPIError, show_database_fault)
-    target.register_error_handler(DatabaseUnreadable, show_unreadable_database)
+    target.register_error_handler(CSRFError, _in_our_words(show_expired_form))
+    target.register_error_handler(HTTPException, _in_our_words(show_http_error))
+    target.register_error_handler(DBAPIError, _in_our_words(show_database_fault))
+    target.register_error_handler(DatabaseUnreadable, _in_our_words(show_unreadable_database))
 
 
 def show_http_error(error: HTTPException) -> Response:
@@ -129,7 +134,6 @@ def error_page(
     code: int, title: str, text: str, action_label: str = "", action_url: str = ""
 ) -> Response:
     """The page of one error. Built without context processors, which may be what failed."""
-    translations.as_default()
     template = current_app.jinja_env.get_template("shell/error.html")
     html = template.render(
         shell=_shell(),
@@ -143,6 +147,17 @@ def error_page(
         action_url=action_url or url_for("ayrix.show_license"),
     )
     return add_security_headers(make_response(html, code))
+
+
+def _in_our_words(handler: Callable[[Failure], Response]) -> Callable[[Failure], Response]:
+    """The handler, with our translations: outside our blueprints nobody has chosen them yet."""
+
+    @wraps(handler)
+    def speaking(error: Failure) -> Response:
+        translations.as_default()
+        return handler(error)
+
+    return speaking
 
 
 def _database_page(fault: DatabaseFault) -> Response:
