@@ -138,7 +138,8 @@ def sign_in_first() -> ResponseReturnValue:
     """
     if not extension().has_accounts:
         abort(401)
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    here = request.script_root + request.full_path.rstrip("?")
+    wanted = here if request.method == "GET" else None
     return redirect(url_for("ayrix_accounts.show_login", next=wanted), 303)
 
 

@@ -66,4 +66,4 @@ def _to_activation() -> ResponseReturnValue:
 def _remember_wanted_page() -> None:
     is_page = request.method == "GET" and request.accept_mimetypes.accept_html
     if is_page and request.endpoint is not None:
-        session[WANTED] = request.full_path.rstrip("?")
+        session[WANTED] = request.script_root + request.full_path.rstrip("?")

@@ -76,6 +76,15 @@ def test_signing_in_leads_to_the_page_that_was_wanted(client: FlaskClient, syste
     assert answer.location == "/orders?page=2"
 
 
+def test_the_wanted_page_is_found_again_below_a_prefix(client: FlaskClient, system: System) -> None:
+    mounted = "http://localhost/pbx"
+    sent = client.get("/orders", base_url=mounted)
+    assert sent.location == "/pbx/login?next=/pbx/orders"
+    token = token_of(client.get("/login", base_url=mounted))
+    form = {"csrf_token": token, "username": "boss", "password": PASSWORD, "next": "/pbx/orders"}
+    assert client.post("/login", base_url=mounted, data=form).location == "/pbx/orders"
+
+
 @pytest.mark.parametrize(
     "target",
     [
