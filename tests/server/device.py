@@ -127,6 +127,18 @@ class TestDevice:
     ) -> Answer:
         """Send a request under `/api/v1` as the device does."""
         data = b"" if body is None else self.encoded(body)
+        return self.send_bytes(method, path, data, headers=headers, proof=proof)
+
+    def send_bytes(
+        self,
+        method: str,
+        path: str,
+        data: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        proof: str | None = None,
+    ) -> Answer:
+        """The same with a body that need not be JSON."""
         token = self.proof(method, API + path, data) if proof is None else proof
         response = self.client.open(
             API + path,
