@@ -6,7 +6,7 @@ import gc
 import sys
 from pathlib import Path
 
-from flask import Flask
+from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ayrix_foundation.clock import SystemClock
@@ -61,6 +61,15 @@ def app_of(system: System) -> Flask:
     for module in (documents, checks, activations, orders):
         app.register_blueprint(module.blueprint)
     problems.answer_problems(app)
+    app.after_request(_harden)
     if proxies := system.settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies)  # type: ignore[method-assign]
     return app
+
+
+def _harden(response: Response) -> Response:
+    """No browser guesses what an answer is, and nobody on the way keeps it unless it says so."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    return response

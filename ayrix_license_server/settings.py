@@ -32,7 +32,7 @@ public_url = "{{public_url}}"
 # How long a PBX works without an answer, in seconds (72 hours; at least 10, for trials).
 # lease_seconds = 259200
 
-# database_url = "sqlite:///license_server.db"   # default: in this folder
+# database_url = "sqlite:////var/lib/ayrix/license_server.db"   # default: in this folder
 # time_zone = "Europe/Berlin"
 # log_level = "INFO"
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from ayrix_foundation.audit import Actor, Entry, record
 from ayrix_license_server.domain.errors import Refused
+from ayrix_license_server.domain.licenses import InstallationState
 from ayrix_license_server.rows.base import audit_entries
 from ayrix_license_server.rows.customers import InstallationRow
 from ayrix_license_server.system import System
@@ -61,7 +62,8 @@ def keeping_refusals(system: System) -> Iterator[Session]:
 def conversation(system: System, call: Call) -> Iterator[tuple[Session, InstallationRow]]:
     """The same with the caller's row, locked, once its counter is taken.
 
-    Raises Refused: `unknown_installation`, `counter_behind`.
+    Raises Refused: `unknown_installation`, `counter_behind`, and `clone_suspected` for a device
+    that another one has followed.
     """
     with keeping_refusals(system) as session:
         yield session, taken(session, call)
@@ -72,6 +74,7 @@ def taken(session: Session, call: Call) -> InstallationRow:
     row = known(session, call)
     if row is None:
         raise Refused(ProblemCode.UNKNOWN_INSTALLATION)
+    _refuse_replaced(row.state)
     return row
 
 
@@ -91,11 +94,11 @@ def known(session: Session, call: Call) -> InstallationRow | None:
 def take_counter(system: System, call: Call) -> int:
     """Take the counter of a request that only reads, in one statement; gives the license's row id.
 
-    Raises Refused: `unknown_installation`, `counter_behind`.
+    Raises Refused: `unknown_installation`, `counter_behind`, `clone_suspected`.
     """
     counter = call.counter
     with system.database.statement() as connection:
-        license_id: int | None = connection.scalar(
+        row = connection.execute(
             update(InstallationRow)
             .where(
                 InstallationRow.id == call.installation,
@@ -103,9 +106,11 @@ def take_counter(system: System, call: Call) -> int:
                 InstallationRow.counter >= counter - LARGEST_JUMP,
             )
             .values(counter=counter)
-            .returning(InstallationRow.license_id)
-        )
-    if license_id is not None:
+            .returning(InstallationRow.license_id, InstallationRow.state)
+        ).one_or_none()
+    if row is not None:
+        _refuse_replaced(row.state)
+        license_id: int = row.license_id
         return license_id
     with system.database.read() as session:
         stored = session.scalar(
@@ -130,3 +135,9 @@ def note(
     actor = Actor(f"device {call.installation}", call.source)
     entry = Entry(system.clock.now(), actor, action, subject, result, details or {})
     record(session, audit_entries, entry)
+
+
+def _refuse_replaced(state: str) -> None:
+    # What the license holds and orders is no longer the business of the device that had it.
+    if state == InstallationState.REPLACED:
+        raise Refused(ProblemCode.CLONE_SUSPECTED)

@@ -63,7 +63,13 @@ def test_offers_list_what_is_visible_and_has_a_price(device: TestDevice) -> None
 
 def test_answers_of_devices_are_never_kept_on_the_way(device: TestDevice) -> None:
     assert device.check().headers["Cache-Control"] == "no-store"
+    assert device.send("GET", "/nothing").headers["Cache-Control"] == "no-store"
     assert device.send("GET", "/offers").headers["Cache-Control"] == "private, no-cache"
+
+
+def test_no_browser_guesses_what_an_answer_is(server: Server, device: TestDevice) -> None:
+    for path in ("/healthz", "/nothing", "/openapi.json"):
+        assert server.client.get(API + path).headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_the_description_names_every_route_and_nothing_else(server: Server) -> None:
