@@ -77,6 +77,16 @@ def held_in(session: Session) -> Held:
     return Held(*row) if row else Held()
 
 
+def stored_installation(session: Session) -> InstallationRow:
+    """The one row with everything that is stored; an empty one before `init`."""
+    return session.get(InstallationRow, INSTALLATION) or InstallationRow()
+
+
+def held_of(row: InstallationRow) -> Held:
+    """What a row that was read already holds."""
+    return Held(*(getattr(row, name) for name in Held._fields))
+
+
 def _moment(wall: int | None, boot_id: str | None, boot: float | None) -> Moment | None:
     if wall is None or boot_id is None or boot is None:
         return None

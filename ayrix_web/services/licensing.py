@@ -20,7 +20,7 @@ from ayrix_web.domain.trusted_time import (
     was_stepped,
 )
 from ayrix_web.rows import INSTALLATION, InstallationRow
-from ayrix_web.services.held import Held, held_in, read_held
+from ayrix_web.services.held import Held, held_of, read_held, stored_installation
 from ayrix_web.services.trust import trusted_lease, trusted_revocation
 from ayrix_web.system import Remembered, System
 
@@ -113,8 +113,13 @@ def believed_lease(system: System, held: Held) -> Lease | None:
 def facts(system: System) -> LicenseFacts:
     """Everything there is to show about the license; asks nobody outside this machine."""
     with system.database.read() as session:
-        row = session.get(InstallationRow, INSTALLATION) or InstallationRow()
-        held = held_in(session)
+        row = stored_installation(session)
+    return facts_of(system, row)
+
+
+def facts_of(system: System, row: InstallationRow) -> LicenseFacts:
+    """The same from a row that was read already."""
+    held = held_of(row)
     state, lease, now = _judge(system, held, system.clock.moment())
     return LicenseFacts(
         state=state,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
 
 from ayrix_protocol.orders import Offers
 from ayrix_web.domain.errors import LicenseServerFault, Refused
 from ayrix_web.domain.ports import Conversation
 from ayrix_web.rows import INSTALLATION, InstallationRow
 from ayrix_web.services.acceptance import installation_row
+from ayrix_web.services.held import stored_installation
 from ayrix_web.system import System
 
 log = logging.getLogger(__name__)
@@ -17,8 +19,12 @@ log = logging.getLogger(__name__)
 def last_known(system: System) -> Offers | None:
     """The offers as of the last successful check; None before the first."""
     with system.database.read() as session:
-        row = session.get(InstallationRow, INSTALLATION)
-        return Offers.model_validate_json(row.offers) if row and row.offers else None
+        return known_of(stored_installation(session))
+
+
+def known_of(row: InstallationRow) -> Offers | None:
+    """The same from a row that was read already."""
+    return _read(row.offers) if row.offers else None
 
 
 def refresh(system: System, server: Conversation) -> None:
@@ -39,3 +45,9 @@ def refresh(system: System, server: Conversation) -> None:
         stored = installation_row(session)
         stored.offers = fresh.offers.model_dump_json()
         stored.offers_etag = fresh.etag
+
+
+# Every page shows the same offers until the next check brings others.
+@lru_cache(maxsize=4)
+def _read(text: str) -> Offers:
+    return Offers.model_validate_json(text)

@@ -7,9 +7,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select
+from pydantic import TypeAdapter
+from sqlalchemy import Executable, Text, cast, func, select
 from sqlalchemy.orm import Session
 
 from ayrix_protocol.orders import LineRequest, Order, Quote, QuoteLine, Totals
@@ -20,6 +23,9 @@ from ayrix_web.rows import OrderRow
 from ayrix_web.system import System
 
 ORDERS_PER_PAGE = 20
+
+_LINES: TypeAdapter[tuple[QuoteLine, ...]] = TypeAdapter(tuple[QuoteLine, ...])
+_CHANGED_QUOTE: TypeAdapter[Quote | None] = TypeAdapter(Quote | None)
 
 ON_THE_WAY = tuple(stage for stage in OrderStage if stage.is_on_the_way)
 
@@ -37,29 +43,33 @@ class OrderListing:
 def listing(system: System, page: int) -> OrderListing:
     """A page of all orders; a page that does not exist is the nearest that does."""
     with system.database.read() as session:
-        total = session.scalar(select(func.count()).select_from(OrderRow)) or 0
+        total = number_of_orders(session)
         pages = max(1, -(-total // ORDERS_PER_PAGE))
         page = min(max(page, 1), pages)
-        rows = _newest(session, ORDERS_PER_PAGE, (page - 1) * ORDERS_PER_PAGE)
-        return OrderListing(tuple(map(placed_order, rows)), page, pages, total)
+        orders = _read(session, _NEWEST.offset((page - 1) * ORDERS_PER_PAGE))
+        return OrderListing(orders, page, pages, total)
+
+
+def number_of_orders(session: Session) -> int:
+    """How many there are, inside a transaction of the caller's."""
+    return session.scalar(_COUNT) or 0
 
 
 def newest_orders(session: Session) -> tuple[PlacedOrder, ...]:
     """The first page, inside a transaction of the caller's."""
-    return tuple(map(placed_order, _newest(session, ORDERS_PER_PAGE, 0)))
+    return _read(session, _NEWEST)
 
 
 def on_the_way(session: Session) -> tuple[PlacedOrder, ...]:
     """All orders whose licenses may still arrive by themselves."""
-    rows = session.scalars(select(OrderRow).where(OrderRow.stage.in_(ON_THE_WAY)))
-    return tuple(map(placed_order, rows))
+    return _read(session, _ON_THE_WAY)
 
 
 def find(system: System, reference: str) -> PlacedOrder | None:
     """The order with that code or key, or None."""
     with system.database.read() as session:
         row = find_row(session, reference)
-        return placed_order(row) if row else None
+        return _read(session, _STORED.where(OrderRow.id == row.id))[0] if row else None
 
 
 def find_row(session: Session, reference: str) -> OrderRow | None:
@@ -77,22 +87,6 @@ def find_row(session: Session, reference: str) -> OrderRow | None:
 def row_of_key(session: Session, key: UUID) -> OrderRow | None:
     """The row of an intention, or None."""
     return session.scalar(select(OrderRow).where(OrderRow.key == key))
-
-
-def placed_order(row: OrderRow) -> PlacedOrder:
-    """The order a row holds."""
-    return PlacedOrder(
-        key=row.key,
-        code=row.code,
-        stage=OrderStage(row.stage),
-        lines=tuple(_stored(QuoteLine, line) for line in row.lines),
-        totals=_stored(Totals, row.totals),
-        ordered_by=row.ordered_by,
-        created_at=row.created_at,
-        reason=row.reason,
-        refusal=ProblemCode(row.refusal) if row.refusal else None,
-        changed_quote=_stored(Quote, row.changed_quote) if row.changed_quote else None,
-    )
 
 
 def wanted_lines(row: OrderRow) -> tuple[LineRequest, ...]:
@@ -157,6 +151,57 @@ def _totals(totals: Totals) -> dict[str, object]:
     return totals.model_dump(mode="json", include=members)
 
 
-def _newest(session: Session, limit: int, offset: int) -> Sequence[OrderRow]:
-    query = select(OrderRow).order_by(OrderRow.created_at.desc(), OrderRow.id.desc())
-    return session.scalars(query.limit(limit).offset(offset)).all()
+class _Stored(NamedTuple):
+    """What a PlacedOrder is made of, as it is read.
+
+    JSON is read as text: pages show the same orders again and again, and equal texts are taken
+    apart only once.
+    """
+
+    key: UUID
+    code: str | None
+    stage: str
+    lines: str
+    totals: str
+    ordered_by: str
+    created_at: datetime
+    reason: str
+    refusal: str | None
+    changed_quote: str | None
+
+
+_STORED = select(
+    OrderRow.key,
+    OrderRow.code,
+    OrderRow.stage,
+    cast(OrderRow.lines, Text),
+    cast(OrderRow.totals, Text),
+    OrderRow.ordered_by,
+    OrderRow.created_at,
+    OrderRow.reason,
+    OrderRow.refusal,
+    cast(OrderRow.changed_quote, Text),
+)
+_NEWEST = _STORED.order_by(OrderRow.created_at.desc(), OrderRow.id.desc()).limit(ORDERS_PER_PAGE)
+_ON_THE_WAY = _STORED.where(OrderRow.stage.in_(ON_THE_WAY))
+_COUNT = select(func.count()).select_from(OrderRow)
+
+
+def _read(session: Session, query: Executable) -> tuple[PlacedOrder, ...]:
+    return tuple(_placed_order(_Stored(*row)) for row in session.execute(query))
+
+
+@lru_cache(maxsize=256)
+def _placed_order(stored: _Stored) -> PlacedOrder:
+    return PlacedOrder(
+        key=stored.key,
+        code=stored.code,
+        stage=OrderStage(stored.stage),
+        lines=_LINES.validate_json(stored.lines),
+        totals=Totals.model_validate_json(stored.totals),
+        ordered_by=stored.ordered_by,
+        created_at=stored.created_at,
+        reason=stored.reason,
+        refusal=ProblemCode(stored.refusal) if stored.refusal else None,
+        changed_quote=_CHANGED_QUOTE.validate_json(stored.changed_quote or "null"),
+    )

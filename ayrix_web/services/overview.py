@@ -6,13 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
-
 from ayrix_protocol.lease import Category, Counted, Lease, LicensedFeature
 from ayrix_protocol.orders import OfferedFeature, Offers, UpgradeType
 from ayrix_web.domain.order import PlacedOrder
-from ayrix_web.rows import OrderRow
 from ayrix_web.services import licensing, offers, order_book, quota
+from ayrix_web.services.held import stored_installation
 from ayrix_web.services.licensing import LicenseFacts
 from ayrix_web.system import System
 
@@ -88,13 +86,14 @@ class Overview:
 
 def overview(system: System) -> Overview:
     """Everything the License page shows; asks nobody outside this machine."""
-    facts = licensing.facts(system)
     usage = quota.usage(system)
-    offered = offers.last_known(system)
     with system.database.read() as session:
+        installation = stored_installation(session)
         orders = order_book.newest_orders(session)
-        order_count = session.scalar(select(func.count()).select_from(OrderRow)) or 0
+        order_count = order_book.number_of_orders(session)
         on_the_way = order_book.on_the_way(session)
+    facts = licensing.facts_of(system, installation)
+    offered = offers.known_of(installation)
     uses = tuple(_feature_uses(facts.lease, offered, usage.counts, on_the_way))
     return Overview(
         facts=facts,
