@@ -84,6 +84,7 @@ class Settings:
     language: Literal["en", "de"] = "en"
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
     trusted_hosts: tuple[str, ...] = ()
+    trusted_proxies: Annotated[int, Field(ge=0, le=5)] = 0
     session_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 12
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     support_name: str = "Customer Service Center"
