@@ -28,11 +28,19 @@ class LicenseState(StrEnum):
 
 
 class InstallationState(StrEnum):
-    """What became of a device key: in use, doubted, or followed by another."""
+    """What became of a device key: in use, doubted, followed by another that its machine's new
+    installation made, or shut out for good.
+    """
 
     ACTIVE = "active"
     CLONE_SUSPECTED = "clone_suspected"
     REPLACED = "replaced"
+    RETIRED = "retired"
+
+    @property
+    def holds_license(self) -> bool:
+        """Whether it is the license's one installation, doubted or not."""
+        return self in {InstallationState.ACTIVE, InstallationState.CLONE_SUSPECTED}
 
 
 def may_move(moved_at: datetime | None, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, BigInteger, Integer, Numeric
 from sqlalchemy.orm import DeclarativeBase
 
-from ayrix_foundation.audit import audit_table
+from ayrix_foundation.audit import anchor_table, audit_table
 from ayrix_foundation.database import UtcDateTime, new_metadata
 from ayrix_foundation.throttle import attempt_table
 
@@ -35,6 +35,7 @@ class Base(DeclarativeBase):
 
 
 audit_entries = audit_table(Base.metadata)
+audit_anchor = anchor_table(Base.metadata)
 attempts = attempt_table(Base.metadata)
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Integer, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Integer,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ayrix_license_server.domain.licenses import InstallationState, LicenseState
@@ -74,6 +82,11 @@ class LicenseRow(Base):
     created_at: Mapped[datetime]
     # When the customer last moved the license by himself, which he may once in 90 days.
     moved_at: Mapped[datetime | None]
+    # When a provisional lease was first given, which happens once in 90 days.
+    provisional_from: Mapped[datetime | None]
+    # Quantities by feature code that devices proved to have after the database had lost something;
+    # they are a floor until the vendor reconciles.
+    floor: Mapped[dict[str, int] | None] = mapped_column(JSON(none_as_null=True))
 
     customer: Mapped[CustomerRow] = relationship()
 
@@ -149,6 +162,13 @@ class InstallationRow(Base):
     created_at: Mapped[datetime]
     counter: Mapped[int] = mapped_column(BigInteger)
     gen: Mapped[int] = mapped_column(Integer)
+    # Leases of an older `gen` belong to copies that the customer shut out.
+    oldest_gen: Mapped[int] = mapped_column(Integer)
+    # Epoch second at which another device key took the license over, and what this one must echo
+    # to win it back.
+    replaced_at: Mapped[int | None] = mapped_column(BigInteger)
+    nonce: Mapped[str | None] = mapped_column(String(43))
+    nonce_until: Mapped[int | None] = mapped_column(BigInteger)
 
     cpu_serial: Mapped[str | None] = mapped_column(String(43))
     nic_serial: Mapped[str | None] = mapped_column(String(43))
@@ -158,6 +178,10 @@ class InstallationRow(Base):
     next_address: Mapped[str | None] = mapped_column(String(15))
     rebinding_id: Mapped[str | None] = mapped_column(String(36))
     rebinding_until: Mapped[int | None] = mapped_column(BigInteger)
+    # The other machine this device key may run on for a few days, and the epoch second at which
+    # they end.
+    provisional_hardware: Mapped[dict[str, object] | None] = mapped_column(JSON(none_as_null=True))
+    provisional_until: Mapped[int | None] = mapped_column(BigInteger)
 
     shown_jti: Mapped[str | None] = mapped_column(String(43))
     issued_jti: Mapped[str | None] = mapped_column(String(43))

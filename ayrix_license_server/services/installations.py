@@ -73,6 +73,7 @@ def new_installation(call: Call, license_row: LicenseRow, now: datetime) -> Inst
         created_at=now,
         counter=call.counter,
         gen=1,
+        oldest_gen=1,
         weak="",
         address="",
         top=0,
