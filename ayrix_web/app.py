@@ -10,6 +10,7 @@ from flask import Flask, Response, redirect, request, url_for
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ayrix_foundation.assets import TEMPLATES
 from ayrix_foundation.logs import configure_logs
@@ -21,7 +22,13 @@ from ayrix_web.assembly import MIGRATIONS, build_system, secret_key
 from ayrix_web.system import System
 from ayrix_web.web import errors, gate, session
 from ayrix_web.web.access import requires_sign_in
-from ayrix_web.web.blueprints import STATIC_ENDPOINT, ayrix, ayrix_accounts
+from ayrix_web.web.blueprints import (
+    API_PATH,
+    STATIC_ENDPOINT,
+    ayrix,
+    ayrix_accounts,
+    ayrix_api,
+)
 from ayrix_web.web.extension import EXTENSION, Extension, HostMenuEntry, Identify
 
 CSRF_DEFAULTS = {
@@ -67,6 +74,7 @@ def init_app(
             locale_selector=lambda: chosen_language(language),
         )
     host.register_blueprint(ayrix, url_prefix=url_prefix)
+    host.register_blueprint(ayrix_api, url_prefix=(url_prefix or "") + API_PATH)
     if has_accounts:
         session.install(host)
         host.register_blueprint(ayrix_accounts, url_prefix=url_prefix)
@@ -100,6 +108,9 @@ def configure(app: Flask, system: System) -> None:
         MAX_FORM_MEMORY_SIZE=LARGEST_BODY,
         TRUSTED_HOSTS=list(system.settings.trusted_hosts) or None,
     )
+    if (proxies := system.settings.trusted_proxies) > 0:
+        # Only so many hops are believed: a caller could write the others himself.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
 
 
 class SessionOfPages(SecureCookieSessionInterface):
@@ -110,8 +121,8 @@ class SessionOfPages(SecureCookieSessionInterface):
     """
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Send the session with the answer, unless that is a file."""
-        if request.endpoint != STATIC_ENDPOINT:
+        """Send the session with the answer, unless that is a file or for a program."""
+        if request.endpoint != STATIC_ENDPOINT and request.blueprint != ayrix_api.name:
             super().save_session(app, session, response)
 
     def get_cookie_secure(self, app: Flask) -> bool:

@@ -23,6 +23,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 SESSION_KEY_FILE = "session.key"
 SESSION_KEY_BYTES = 32
+GUARD_FILE = "guard_token"
+GUARD_TOKEN_BYTES = 32
 
 
 def build_system(settings: Settings) -> System:
@@ -55,3 +57,14 @@ def build_system(settings: Settings) -> System:
 def secret_key(instance: Path) -> bytes:
     """The key that signs sessions, made once and kept in the instance folder for its owner only."""
     return create_once(instance / SESSION_KEY_FILE, secrets.token_bytes(SESSION_KEY_BYTES))
+
+
+def guard_token(instance: Path) -> bytes:
+    """What other programs must show to ask the guard, made once and kept like the session key.
+
+    A new one is made when the file was deleted. Raises OSError.
+    """
+    file = instance / GUARD_FILE
+    if file.is_file():
+        return file.read_bytes().strip()
+    return create_once(file, secrets.token_urlsafe(GUARD_TOKEN_BYTES).encode()).strip()

@@ -40,12 +40,13 @@ def add_commands(commands: Subparsers) -> None:
 def init_instance(arguments: argparse.Namespace) -> int:
     """Make what is missing of an instance; what is there already stays as it is."""
     from ayrix_foundation.migrations import upgrade
-    from ayrix_web.assembly import MIGRATIONS, build_system, secret_key
+    from ayrix_web.assembly import MIGRATIONS, build_system, guard_token, secret_key
 
     folder = settings.instance_folder()
     folder.mkdir(mode=ONLY_OWNER, parents=True, exist_ok=True)
     system = build_system(_load(folder))
     secret_key(folder)
+    guard_token(folder)
     upgrade(system.database, MIGRATIONS)
     _make_administrator(system, arguments.admin)
     print(f"The folder for this PBX's data is {folder}.")

@@ -89,6 +89,17 @@ def licensed(lease: Lease | None, counted: Counted) -> int:
     return (feature.quantity or 0) if feature else 0
 
 
+def kind_named(system: System, name: str) -> Counted | None:
+    """The kind of object that `name` means: its own name, or the code of a licensed feature that
+    counts it; None for anything else.
+    """
+    if name in set(Counted):
+        return Counted(name)
+    lease = licensing.held_lease(system)
+    features = lease.features if lease else ()
+    return next((feature.counts for feature in features if feature.code == name), None)
+
+
 def reserve(system: System, counted: Counted) -> Reservation:
     """Take the right to create one more object; `release` it once the object is there, or not.
 

@@ -1,5 +1,23 @@
 """The pages of the PBX; importing this puts every view on its blueprint."""
 
-from ayrix_web.web import activation, host_layout, license, network, order_form, orders, users
+from ayrix_web.web import (
+    activation,
+    guard_api,
+    host_layout,
+    license,
+    network,
+    order_form,
+    orders,
+    users,
+)
 
-__all__ = ["activation", "host_layout", "license", "network", "order_form", "orders", "users"]
+__all__ = [
+    "activation",
+    "guard_api",
+    "host_layout",
+    "license",
+    "network",
+    "order_form",
+    "orders",
+    "users",
+]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from hmac import compare_digest
 from typing import ParamSpec, TypeVar
 
 from flask import abort, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
 
+from ayrix_web.assembly import guard_token
 from ayrix_web.domain.access import Access, Account, Module
 from ayrix_web.services import licensing
 from ayrix_web.web.extension import extension, system
@@ -32,6 +36,9 @@ SIGNED_IN = "signed in"
 
 ADMINISTRATOR = "administrator"
 """Declared by views for administrators alone, like making another one."""
+
+OTHER_PROGRAM = "other program"
+"""Declared by views for other programs of the PBX, which show the token of the instance folder."""
 
 
 def requires(
@@ -91,6 +98,24 @@ def requires_administrator(
         return view(*args, **kwargs)
 
     setattr(checked, DECLARATION, ADMINISTRATOR)
+    return checked
+
+
+def requires_token(
+    view: Callable[Parameters, ResponseReturnValue],
+) -> Callable[Parameters, ResponseReturnValue]:
+    """Let only programs into the view that show the token; nobody's session counts here."""
+
+    @wraps(view)
+    def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> ResponseReturnValue:
+        shown = request.authorization
+        token = shown.token if shown is not None and shown.type == "bearer" else None
+        expected = guard_token(system().settings.instance)
+        if token is None or not compare_digest(token.encode(), expected):
+            raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
+        return view(*args, **kwargs)
+
+    setattr(checked, DECLARATION, OTHER_PROGRAM)
     return checked
 
 

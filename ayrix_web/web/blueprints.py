@@ -1,4 +1,6 @@
-"""The two blueprints a host mounts: the licensing pages, and accounts where it has no users."""
+"""The blueprints a host mounts: the pages, the guard for other programs, and accounts where it
+has no users.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +21,12 @@ translations = Domain(str(TRANSLATIONS), "ayrix")
 
 ayrix = Blueprint("ayrix", __name__, template_folder=str(TEMPLATES))
 ayrix_accounts = Blueprint("ayrix_accounts", __name__, template_folder=str(TEMPLATES))
+
+# For programs: no session and so no CSRF token, no language, and problem documents for errors.
+ayrix_api = Blueprint("ayrix_api", __name__)
+ayrix_api.after_request(add_security_headers)
+
+API_PATH = "/api/v1"
 
 for blueprint in (ayrix, ayrix_accounts):
     blueprint.before_request(translations.as_default)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from uuid import UUID
 
 import pytest
 from flask import Flask, session
@@ -17,14 +18,22 @@ from ayrix_foundation.audit import COMMAND_LINE
 from ayrix_web.domain.access import Access, Account, Module
 from ayrix_web.services import accounts
 from ayrix_web.system import System
-from ayrix_web.web.access import ADMINISTRATOR, DECLARATION, PUBLIC, PUBLIC_WHILE_LOCKED, SIGNED_IN
+from ayrix_web.web.access import (
+    ADMINISTRATOR,
+    DECLARATION,
+    OTHER_PROGRAM,
+    PUBLIC,
+    PUBLIC_WHILE_LOCKED,
+    SIGNED_IN,
+)
 from tests.pbx_fixtures import Pbx
 from tests.web.conftest import PASSWORD, make_app
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-OURS = ("ayrix.", "ayrix_accounts.")
+OURS = ("ayrix.", "ayrix_accounts.", "ayrix_api.")
 
 LET_IN, TO_LOGIN, REFUSED, NO_SUCH_METHOD = "let in", "to login", "refused", "no such method"
+NEEDS_TOKEN = "needs a token"
 
 ROLES: Mapping[str, Access | None] = {
     "none": Access.NONE,
@@ -62,6 +71,7 @@ def routes(app: Flask, target: Account) -> Iterator[Route]:
         "feature": "extension",
         "reference": "A-2026-0001",
         "filename": "shell/icon.svg",
+        "reservation_id": UUID(int=1),
     }
     for rule in app.url_map.iter_rules():
         if rule.endpoint.startswith(OURS):
@@ -80,6 +90,8 @@ def expected(app: Flask, url: str, method: str, account: Account | None) -> str:
     promise = declared(app, endpoint)
     if promise == PUBLIC:
         return LET_IN
+    if promise == OTHER_PROGRAM:
+        return NEEDS_TOKEN
     if account is None:
         return TO_LOGIN
     if promise == SIGNED_IN:
@@ -97,6 +109,8 @@ def outcome(client: FlaskClient, answer: TestResponse, account: Account | None) 
         return NO_SUCH_METHOD
     if answer.status_code == 403:
         return REFUSED
+    if answer.status_code == 401:
+        return NEEDS_TOKEN
     if answer.status_code != 303 or answer.location.partition("?")[0] != "/login":
         return LET_IN
     with client.session_transaction() as kept:
