@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
+from ayrix_foundation import passwords
 from ayrix_foundation.audit import Actor
 from ayrix_foundation.database import Database
 from ayrix_protocol.activation_key import new_activation_key
@@ -25,6 +27,15 @@ from tests.fakes import (
 )
 
 TESTER = Actor("tester", "127.0.0.1")
+
+QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""The same algorithm at a thousandth of its cost: most tests sign somebody in."""
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords made in this process quickly; other processes hash as in real life."""
+    monkeypatch.setattr(passwords, "_hasher", QUICK_HASHER)
 
 
 @dataclass(frozen=True, slots=True)
