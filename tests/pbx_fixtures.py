@@ -33,9 +33,10 @@ QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @pytest.fixture(autouse=True)
-def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hash passwords made in this process quickly; other processes hash as in real life."""
-    monkeypatch.setattr(passwords, "_hasher", QUICK_HASHER)
+    if request.node.get_closest_marker("real_passwords") is None:
+        monkeypatch.setattr(passwords, "_hasher", QUICK_HASHER)
 
 
 @dataclass(frozen=True, slots=True)

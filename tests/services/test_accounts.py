@@ -423,6 +423,7 @@ def test_processes_trying_at_once_get_ten_tries_together(
     assert (answers.count("wrong"), answers.count("wait")) == (10, 6)
 
 
+@pytest.mark.real_passwords
 def test_an_unknown_name_costs_as_much_as_a_wrong_password(pbx: System, reception: Account) -> None:
     def cost(name: str) -> float:
         began = time.process_time()
