@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from ayrix_foundation.audit import audit_table
+from ayrix_foundation.audit import anchor_table, audit_table
 from ayrix_foundation.database import UtcDateTime, new_metadata
 from ayrix_foundation.throttle import attempt_table
 
@@ -33,6 +33,7 @@ class Base(DeclarativeBase):
 
 
 AUDIT = audit_table(Base.metadata)
+AUDIT_ANCHOR = anchor_table(Base.metadata)
 ATTEMPTS = attempt_table(Base.metadata)
 
 INSTALLATION = 1
