@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,17 +19,10 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.browser.browsing import start_chromium
 from tests.browser.demo_process import TRIAL_LEASE, Demo, running_demo
 from tests.browser.languages import ENGLISH, Language
 
-ARGUMENTS = (
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-)
 LONGEST_WAIT_MS = 20_000
 """A click that needs the license server, on two cores that run other tests too."""
 
@@ -78,12 +69,9 @@ class Watch:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium; these tests are worth nothing without it, so nothing is skipped."""
-    program = shutil.which("chromium")
-    assert program, "Chromium is missing: make test installs it (apt-get install chromium)"
-    as_root = ("--no-sandbox",) if os.geteuid() == 0 else ()
     expect.set_options(timeout=LONGEST_WAIT_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *as_root])
+        browser = start_chromium(playwright)
         yield browser
         browser.close()
 

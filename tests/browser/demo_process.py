@@ -142,6 +142,8 @@ class Demo:
         self.supervisor.send_signal(signal.SIGTERM)
         self.supervisor.send_signal(signal.SIGCONT)
         _end(self.supervisor)
+        left = [name for name, number in self.details.processes.items() if not has_ended(number)]
+        assert not left, f"the demo left processes behind: {left}"
 
     def show_logs(self) -> None:
         """Print the end of every log, which pytest shows of a test that failed."""
@@ -191,8 +193,8 @@ def running_demo(folder: Path, **choices: str) -> Iterator[Demo]:
         try:
             yield demo
         finally:
-            demo.end()
             demo.show_logs()
+            demo.end()
     finally:
         _end(supervisor)
 
