@@ -39,6 +39,7 @@ OPTIONS = {"**.html": JINJA_OPTIONS, "**.txt": JINJA_OPTIONS}
 KEYWORDS = {
     **DEFAULT_KEYWORDS,
     "lazy_gettext": None,
+    "lazy": None,  # how modules with many of them import lazy_gettext
     "lazy_ngettext": (1, 2),
     "lazy_pgettext": ((1, "c"), 2),
 }
