@@ -22,6 +22,9 @@ import requests
 from examples.demo.choices import PREFIXES
 from examples.demo.processes import ROOT
 
+COMMAND = (sys.executable, "-m", "examples.demo")
+"""The last line of the target `demo` in the Makefile."""
+
 LONGEST_START = timedelta(seconds=180)
 """Nine commands and three processes, on a machine that runs other tests at the same time."""
 
@@ -181,7 +184,7 @@ def running_demo(folder: Path, **choices: str) -> Iterator[Demo]:
     }
     with log.open("wb") as output:
         supervisor = subprocess.Popen(
-            [sys.executable, "-m", "examples.demo"],
+            COMMAND,
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -19,9 +20,17 @@ from playwright.sync_api import Locator, Page, expect
 
 from ayrix_protocol.activation_key import ALPHABET, grouped, new_activation_key
 from ayrix_protocol.lease import Counted
+from examples.demo.processes import ROOT
 from tests.browser import host_with_door_phones
 from tests.browser.conftest import OpenPage
-from tests.browser.demo_process import TRIAL_LEASE, Demo, Process, listening_ports, until
+from tests.browser.demo_process import (
+    COMMAND,
+    TRIAL_LEASE,
+    Demo,
+    Process,
+    listening_ports,
+    until,
+)
 from tests.browser.every_url import METHODS, Url, every_url
 from tests.browser.languages import ENGLISH, GERMAN, Language
 from tests.browser.random_sale import USED, Sale, random_sale, sell
@@ -88,6 +97,13 @@ def test_a_pbx_is_activated_orders_locks_and_comes_back(
     demo.start_license_server()
     check_again(page, demo, language)
     assert_license_page(page, demo, language, sale, ordered=ORDERED, created=2)
+
+
+def test_these_tests_start_what_make_demo_starts() -> None:
+    said = subprocess.run(
+        ["make", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.split()[-len(COMMAND) + 1 :] == [*COMMAND[1:]]
 
 
 def assert_three_processes(demo: Demo) -> None:
