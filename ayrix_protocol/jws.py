@@ -79,7 +79,7 @@ def sign(document_type: DocumentType, payload: bytes, key: OKPKey, **header: obj
     members = {"alg": ALGORITHM, "typ": str(document_type), **header}
     if members.keys() != HEADER_MEMBERS[document_type]:
         raise ValueError(f"{document_type} has exactly {sorted(HEADER_MEMBERS[document_type])}")
-    private = key.get_op_key("sign")
+    private = key.raw_value
     if not isinstance(private, Ed25519PrivateKey):
         raise TypeError("not an Ed25519 private key")
     header_json = json.dumps(members, separators=(",", ":")).encode()
