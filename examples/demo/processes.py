@@ -23,6 +23,9 @@ ROOT = Path(__file__).parent.parent.parent
 LONGEST_START = timedelta(seconds=90)
 LONGEST_STOP = timedelta(seconds=15)
 ANSWER_TIMEOUT_S = 2.0
+WITH_ITS_PARENT = ("setpriv", "--pdeathsig", "TERM", "--")
+"""Before a command: it ends with the demo even if that is killed (util-linux, prctl(2))."""
+
 HEALTH_PATHS = ("/healthz", "/api/v1/healthz")
 """Where the PBX and the license server say that they are well."""
 
@@ -74,7 +77,7 @@ def start(name: str, command: Sequence[str], environment: Mapping[str, str], fol
     log = folder / f"{name.replace(' ', '-')}.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command,
+            (*WITH_ITS_PARENT, *command),
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,7 +54,9 @@ class Run:
             self.said.append(line)
             if "Ctrl-C" in line:
                 break
-        assert "READY\n" in self.said, "".join(self.said)
+        if "READY\n" not in self.said:
+            self.wait()
+            pytest.fail("".join(self.said))
         self.details = json.loads((self.folder / DETAILS).read_text())
         return self.details
 
@@ -322,19 +324,32 @@ def test_a_folder_in_which_a_demo_runs_is_left_alone(tmp_path: Path, ports: dict
     assert (tmp_path / "kept").read_text() == "data"
 
 
-def test_stopped_while_it_sets_up_it_leaves_no_process_behind(
-    tmp_path: Path, ports: dict[str, str]
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGKILL, -9)])
+def test_stopped_or_killed_while_it_sets_up_it_leaves_no_process_behind(
+    tmp_path: Path, ports: dict[str, str], number: int, status: int
 ) -> None:
     run = Run(tmp_path / "demo", ports)
     log = tmp_path / "demo" / "license-server.log"
-    give_up_at = time.monotonic() + LONGEST_START_S
-    while not log.exists():
+    wait_for(lambda: log.exists() and "Listening at" in log.read_text(), LONGEST_START_S)
+    assert run.end(number) == status
+    wait_for(lambda: is_free(int(ports["LICENSE_PORT"])), LONGEST_STOP_S)
+
+
+def wait_for(happened: Callable[[], bool], seconds: float) -> None:
+    give_up_at = time.monotonic() + seconds
+    while not happened():
         assert time.monotonic() < give_up_at
-        assert run.process.poll() is None
         time.sleep(0.05)
-    assert run.end() == 0
+
+
+def is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", int(ports["LICENSE_PORT"])))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 # choices
