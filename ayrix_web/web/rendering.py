@@ -8,6 +8,7 @@ from ayrix_web.domain.access import Access, Module
 from ayrix_web.domain.order import OrderStage
 from ayrix_web.web import feature_words, formats, order_words, words
 from ayrix_web.web.access import current_account
+from ayrix_web.web.fragments import once
 
 NOTICE = "ayrix-"
 """Before the category of our own flashed messages, so that a host's are not mixed in."""
@@ -44,12 +45,14 @@ TEMPLATE_WORDS = {
 
 
 def page(template: str, status: int = 200, **values: object) -> Response:
-    """The page of a template; besides `values` it may use TEMPLATE_WORDS and two more."""
+    """The page of a template; besides `values` it may use TEMPLATE_WORDS and three more."""
     account = current_account()
+    can_order = account is not None and account.may(Module.LICENSE, Access.FULL)
     html = render_template(
         template,
         **TEMPLATE_WORDS,
-        can_order=account is not None and account.may(Module.LICENSE, Access.FULL),
+        can_order=can_order,
+        once=once(can_order),
         notices=notices(),
         **values,
     )
