@@ -78,6 +78,14 @@ HARDWARE = Hardware(
 TAX_RATE = Decimal("0.19")
 
 
+BROKEN_AT = {
+    FaultKind.NAME_RESOLUTION: DiagnosisStep.NAME_RESOLUTION,
+    FaultKind.CONNECTION: DiagnosisStep.CONNECTION,
+    FaultKind.CERTIFICATE: DiagnosisStep.CERTIFICATE,
+}
+"""The step of a diagnosis that shows a fault; every other fault shows in the answer."""
+
+
 class FakeClock:
     """A clock that goes on only when a test says so; wall and boot clock can be set apart."""
 
@@ -207,7 +215,13 @@ class FakeLicenseServer:
         yield self
 
     def diagnose(self) -> Sequence[StepResult]:
-        return [StepResult(step, self.away) for step in DiagnosisStep]
+        results = []
+        broken_at = BROKEN_AT.get(self.away, DiagnosisStep.ANSWER) if self.away else None
+        for step in DiagnosisStep:
+            results.append(StepResult(step, self.away if step is broken_at else None))
+            if step is broken_at:
+                break
+        return results
 
     def key_set(self) -> str:
         jwk = public_jwk(self.signing.key)

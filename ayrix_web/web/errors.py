@@ -21,6 +21,7 @@ from ayrix_foundation.web import Shell, add_security_headers, chosen_theme, here
 from ayrix_web.domain.access import Access, Module
 from ayrix_web.web.access import ADMINISTRATOR, DECLARATION, current_account
 from ayrix_web.web.blueprints import STATIC_ENDPOINT, ayrix, ayrix_accounts, translations
+from ayrix_web.web.extension import extension
 from ayrix_web.web.shell import PRODUCT, VERSION, build_shell
 from ayrix_web.web.words import DATABASE_FAULTS
 
@@ -130,6 +131,16 @@ def no_access_words() -> str:
     return _("You do not have access to %(module)s. Ask an administrator.", module=name)
 
 
+def start_url() -> str:
+    """A page that the present user may see."""
+    account = current_account()
+    if account is None or account.may(Module.LICENSE, Access.READ_ONLY):
+        return url_for("ayrix.show_license")
+    if extension().has_accounts:
+        return url_for("ayrix_accounts.show_own_account")
+    return f"{request.script_root}/"
+
+
 def error_page(
     code: int, title: str, text: str, action_label: str = "", action_url: str = ""
 ) -> Response:
@@ -144,7 +155,7 @@ def error_page(
         title=title,
         text=text,
         action_label=action_label or _("To the start page"),
-        action_url=action_url or url_for("ayrix.show_license"),
+        action_url=action_url or start_url(),
     )
     return add_security_headers(make_response(html, code))
 

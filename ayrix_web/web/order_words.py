@@ -125,7 +125,7 @@ def order_events(order: PlacedOrder, now: datetime) -> list[tuple[str, str, str,
     ordered = _("Ordered by %(name)s", name=by) if by else _("Ordered")
     stage = STAGES[order.stage]
     told = [("ok", format_when(order.created_at, now), ordered, "")]
-    if order.stage is not OrderStage.WAITING:
+    if order.code is not None:
         told.append(("ok", "", _("Received by the license server"), ""))
     told.append((stage.kind, "", str(stage.label), stage_meaning(order)))
     return told

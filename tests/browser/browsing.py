@@ -114,12 +114,21 @@ def opened(browser: Browser, state: State, language: str) -> Iterator[tuple[Page
             context.close()
 
 
-def looks(page: Page) -> Iterator[tuple[str, str]]:
-    """Show the page in every appearance and width, one after the other."""
-    for size, theme in product(WIDTHS, THEMES):
-        page.set_viewport_size({"width": WIDTHS[size], "height": HEIGHT})
-        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        yield theme, size
+def faults_of(
+    browser: Browser, state: State, language: str, pictures: Path | None = None
+) -> list[str]:
+    """What is wrong with a page in any appearance and width; a picture of each goes to a folder."""
+    found = []
+    with opened(browser, state, language) as (page, faults):
+        for size, theme in product(WIDTHS, THEMES):
+            page.set_viewport_size({"width": WIDTHS[size], "height": HEIGHT})
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            look = f"{theme}.{size}"
+            if pictures is not None:
+                path = pictures / f"{state.name}.{language}.{look}.png"
+                page.screenshot(path=path, full_page=True)
+            found += [f"{look}: {violation}" for violation in violations(page)]
+        return [*found, *overflow(page), *faults.found]
 
 
 def app_in(state: State, folder: Path) -> Flask:

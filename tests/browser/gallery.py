@@ -10,14 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.browsing import (
-    LANGUAGES,
-    looks,
-    opened,
-    overflow,
-    start_chromium,
-    violations,
-)
+from tests.browser.browsing import LANGUAGES, faults_of, start_chromium
 from tests.browser.states import STATES, State
 
 FOLDER = Path("build") / "gallery"
@@ -42,15 +35,11 @@ def main() -> int:
 
 def pictures(browser: Browser, state: State) -> list[str]:
     """Take all pictures of a state; gives back what is wrong with them."""
-    found = []
-    for language in LANGUAGES:
-        with opened(browser, state, language) as (page, faults):
-            for theme, size in looks(page):
-                name = f"{state.name}.{language}.{theme}.{size}"
-                page.screenshot(path=FOLDER / f"{name}.png", full_page=True)
-                found += [f"{name}: {fault}" for fault in violations(page)]
-            found += [f"{state.name}.{language}: {f}" for f in (*faults.found, *overflow(page))]
-    return found
+    return [
+        f"{state.name}.{language}: {fault}"
+        for language in LANGUAGES
+        for fault in faults_of(browser, state, language, FOLDER)
+    ]
 
 
 if __name__ == "__main__":
