@@ -1,4 +1,4 @@
-"""Every page in every state is accessible, fits any screen, complains of nothing and asks nobody."""
+"""Every page in every state: accessible, no wider than any screen, and asking nobody else."""
 
 from __future__ import annotations
 
