@@ -92,6 +92,7 @@ class Database:
     def write(self) -> Iterator[Session]:
         """All or nothing; SQLite takes the write lock first, so that read-then-write is safe."""
         with Session(self._writing, expire_on_commit=False) as session, session.begin():
+            session.connection()  # begins now: what the caller reads elsewhere first counts too
             yield session
 
     @contextmanager
