@@ -19,7 +19,7 @@ from ayrix_license_server.services.keys import load_keys
 from ayrix_license_server.settings import Settings, read_settings
 from ayrix_license_server.system import System
 from ayrix_license_server.web import problems
-from ayrix_license_server.web.api import activations, checks, documents, orders
+from ayrix_license_server.web.api import activations, checks, documents, orders, replacements
 from ayrix_license_server.web.api.device import EXTENSION
 from ayrix_protocol.wire import LARGEST_BODY
 
@@ -58,7 +58,7 @@ def app_of(system: System) -> Flask:
     app.extensions[EXTENSION] = system
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
-    for module in (documents, checks, activations, orders):
+    for module in (documents, checks, activations, orders, replacements):
         app.register_blueprint(module.blueprint)
     problems.answer_problems(app)
     app.after_request(_harden)

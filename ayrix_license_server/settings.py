@@ -36,6 +36,11 @@ public_url = "{{public_url}}"
 # time_zone = "Europe/Berlin"
 # log_level = "INFO"
 
+# How long the audit and what is only history are kept, by days and by number.
+# keep_audit_days = 1095
+# keep_audit_entries = 5000000
+# keep_history_days = 400
+
 # The Customer Service Center, whom a PBX names when a check fails.
 support_name = "Customer Service Center"
 support_phone = ""
@@ -86,6 +91,9 @@ class Settings:
     trusted_proxies: Annotated[int, Field(ge=0, le=5)] = 0
     worker_interval_s: Annotated[int, Field(ge=1, le=86_400)] = 300
     activation_tries_per_hour: Annotated[int, Field(ge=1, le=100_000)] = 30
+    keep_audit_days: Annotated[int, Field(ge=30, le=36_500)] = 1095
+    keep_audit_entries: Annotated[int, Field(ge=1_000, le=1_000_000_000)] = 5_000_000
+    keep_history_days: Annotated[int, Field(ge=90, le=36_500)] = 400
 
     @property
     def lease_duration(self) -> timedelta:

@@ -13,6 +13,10 @@ REBINDING_EXPIRES_IN_S = 900
 """How long both addresses settle nothing by themselves (protocol.md, Address)."""
 
 
+LONGEST_REASON = 2_000
+"""Characters of a seller's or a customer's reason, as in `Paragraph`."""
+
+
 class RebindingRequest(WireModel):
     """Body of `POST /rebindings`; `id` makes it safe to repeat."""
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ayrix_foundation.database import DatabaseFault, fault_of
 from ayrix_foundation.settings import SettingsError
-from ayrix_license_server.cli import sales, setup, upkeep
+from ayrix_license_server.cli import records, requests, sales, setup, upkeep
 from ayrix_license_server.domain.errors import Mistake
 
 Command = Callable[[argparse.Namespace], None]
@@ -51,6 +51,6 @@ def parser() -> argparse.ArgumentParser:
         " (default: instance/license_server).",
     )
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
-    for module in (setup, sales, upkeep):
+    for module in (setup, sales, requests, records, upkeep):
         module.add_commands(commands)
     return whole

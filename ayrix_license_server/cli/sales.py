@@ -97,6 +97,11 @@ def _add_license(commands: Subparsers) -> None:
         change = license_.add_parser(verb, help=f"{verb} a license")
         change.add_argument("license", metavar="LICENSE", help="like L-000001")
         change.set_defaults(command=_change_state, state=state)
+    reconcile = license_.add_parser(
+        "reconcile", help="after a restored backup: let the database's own quantities count"
+    )
+    reconcile.add_argument("license", metavar="LICENSE", help="like L-000001")
+    reconcile.set_defaults(command=_reconcile)
     listing = license_.add_parser("list", help="all licenses")
     listing.add_argument("--json", action="store_true", help="for scripts")
     listing.set_defaults(command=_list)
@@ -167,6 +172,15 @@ def _change_state(arguments: argparse.Namespace) -> None:
     print(f"License {arguments.license} is {arguments.state}.")
 
 
+def _reconcile(arguments: argparse.Namespace) -> None:
+    floor = licenses.reconcile(current_system(), arguments.license, COMMAND_LINE)
+    if not floor:
+        print(f"License {arguments.license} had nothing to reconcile.")
+        return
+    quantities = ", ".join(f"{code} {quantity}" for code, quantity in floor.items())
+    print(f"License {arguments.license} no longer keeps what its PBX proved: {quantities}.")
+
+
 def _list(arguments: argparse.Namespace) -> None:
     summaries = licenses.list_licenses(current_system())
     if arguments.json:
@@ -174,9 +188,10 @@ def _list(arguments: argparse.Namespace) -> None:
         return
     for summary in summaries:
         in_use = "in use" if summary.installations else "not activated"
+        alarm = "  (reconcile: its PBX knows more than the database)" if summary.floor else ""
         print(
             f"{summary.code}  {summary.state:<9}  {in_use:<13}"
-            f"  {summary.customer_number}  {summary.customer_name}"
+            f"  {summary.customer_number}  {summary.customer_name}{alarm}"
         )
 
 

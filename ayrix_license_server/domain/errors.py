@@ -26,6 +26,7 @@ class Refused(Exception):
         revocation: str | None = None,
         quote: Quote | None = None,
         counter: int | None = None,
+        nonce: str | None = None,
         retry_after: timedelta | None = None,
     ) -> None:
         super().__init__(code)
@@ -36,6 +37,7 @@ class Refused(Exception):
         self.revocation = revocation
         self.quote = quote
         self.counter = counter
+        self.nonce = nonce
         self.retry_after = retry_after
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ayrix_license_server.domain.errors import Refused
-from ayrix_protocol.binding import Component, Hardware, fit
+from ayrix_protocol.binding import Component, Fit, Hardware, fit
 from ayrix_protocol.problems import ProblemCode
 
 MOVES_BY_CUSTOMER_EVERY = timedelta(days=90)
@@ -15,6 +15,19 @@ MOVES_BY_CUSTOMER_EVERY = timedelta(days=90)
 (protocol.md, Re-installation).
 """
 
+ELDER_SPEAKS_FOR = timedelta(days=30)
+"""How long the key that a re-installation replaced may prove that its device is alive."""
+
+NONCE_LASTS = timedelta(minutes=10)
+"""How long such a proof may take: a PBX gives it with its very next request."""
+
+PROVISIONAL_LASTS = timedelta(days=7)
+"""How long a device runs on other hardware before the seller must have helped."""
+
+PROVISIONAL_EVERY = timedelta(days=90)
+
+ADDRESS_RETURNS_FOR = timedelta(days=30)
+"""How long an address that was bound is taken back without asking (protocol.md, Address)."""
 
 _SERIALS = (Component.CPU_SERIAL, Component.NIC_SERIAL)
 
@@ -48,6 +61,16 @@ def may_move(moved_at: datetime | None, now: datetime) -> bool:
     return moved_at is None or now - moved_at >= MOVES_BY_CUSTOMER_EVERY
 
 
+def may_lend(lent_at: datetime | None, now: datetime) -> bool:
+    """Whether a device may run on other hardware for a few days again."""
+    return lent_at is None or now - lent_at >= PROVISIONAL_EVERY
+
+
+def is_heard(replaced_at: int | None, now: int) -> bool:
+    """Whether a replaced key may still prove that its device is alive; both in epoch seconds."""
+    return replaced_at is not None and now - replaced_at < ELDER_SPEAKS_FOR.total_seconds()
+
+
 def judge_machine(
     required: Collection[Component],
     bound: Hardware,
@@ -60,12 +83,27 @@ def judge_machine(
     Raises Refused with `hardware_mismatch` or `ip_mismatch` if the machine is not the bound one.
     """
     found = fit(required, bound, addresses, hardware, address)
-    differs = tuple(sorted(found.differs - {Component.ADDRESS}))
-    if differs or not found.same_machine:
-        raise Refused(ProblemCode.HARDWARE_MISMATCH, components=differs)
+    if not is_bound(found):
+        raise hardware_mismatch(found)
     if Component.ADDRESS in found.differs:
-        raise Refused(ProblemCode.IP_MISMATCH, bound=masked(next(iter(addresses))))
+        raise ip_mismatch(addresses)
     return learned(bound, hardware)
+
+
+def is_bound(found: Fit) -> bool:
+    """Whether the machine is the bound one, wherever it stands."""
+    return found.same_machine and not found.differs - {Component.ADDRESS}
+
+
+def hardware_mismatch(found: Fit) -> Refused:
+    """The refusal of a machine that is another one; names what differs."""
+    differs = tuple(sorted(found.differs - {Component.ADDRESS}))
+    return Refused(ProblemCode.HARDWARE_MISMATCH, components=differs)
+
+
+def ip_mismatch(addresses: Collection[str]) -> Refused:
+    """The refusal of another address, with the bound one masked."""
+    return Refused(ProblemCode.IP_MISMATCH, bound=masked(next(iter(addresses))))
 
 
 def learned(bound: Hardware, hardware: Hardware) -> Hardware:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ayrix_foundation.throttle import Limit, count_try
 from ayrix_license_server.domain.errors import Refused
-from ayrix_license_server.domain.licenses import LicenseState
-from ayrix_license_server.rows.base import attempts
-from ayrix_license_server.rows.customers import ActivationKeyRow, InstallationRow, LicenseRow
+from ayrix_license_server.domain.licenses import LicenseState, lost_its_secret
+from ayrix_license_server.rows.customers import InstallationRow
 from ayrix_license_server.services import devices, renewal
 from ayrix_license_server.services.devices import Call
-from ayrix_license_server.services.enrollment import Enrollment, recall
+from ayrix_license_server.services.enrollment import Enrollment, give_secret
+from ayrix_license_server.services.installations import bind, bound_hardware
+from ayrix_license_server.services.key_lookup import count_key_try, license_of_key
+from ayrix_license_server.services.presented import lease_of_ours
+from ayrix_license_server.services.recall import recall
 from ayrix_license_server.system import System
-from ayrix_protocol.activation_key import MistypedKey, key_hash, normalized
 from ayrix_protocol.device import ActivationRequest, Device, LeaseAnswer
 from ayrix_protocol.problems import ProblemCode
-
-WINDOW = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +33,15 @@ def activate(system: System, call: Call, request: ActivationRequest) -> Activate
     """Give the license of a key to the calling device, or (without key) back to a known one.
 
     Raises Refused: `unknown_key` (alike for unknown, mistyped and revoked keys),
-    `bound_elsewhere`, `suspended`, `ip_mismatch`, `unknown_installation`, `counter_behind`,
-    `too_many_requests`, and without a key whatever a check raises.
+    `bound_elsewhere`, `suspended`, `ip_mismatch`, `prove_alive`, `unknown_installation`,
+    `counter_behind`, `too_many_requests`, and without a key whatever a check raises.
     """
-    _throttle(system, call, request)
+    count_key_try(system, call, request.license_key)
     with devices.keeping_refusals(system) as session:
         row = devices.known(session, call)
         if request.license_key is None:
             return _recover(system, session, row, request.device, call)
-        license_row = _license_of(session, request.license_key)
+        license_row = license_of_key(session, request.license_key)
         if license_row.state == LicenseState.SUSPENDED:
             raise Refused(ProblemCode.SUSPENDED)
         enrolled = Enrollment(system, session, call, license_row, request.device).enroll(row)
@@ -53,55 +50,22 @@ def activate(system: System, call: Call, request: ActivationRequest) -> Activate
         return Activated(answer, enrolled.is_new)
 
 
-def _throttle(system: System, call: Call, request: ActivationRequest) -> None:
-    """Count the try against the address and against the key, whether it exists or not."""
-    limit = Limit(system.settings.activation_tries_per_hour, WINDOW)
-    buckets = [f"activation from {call.source}"]
-    if request.license_key is not None:
-        buckets.append(f"activation of {_hash(request.license_key)}")
-    waits = [
-        count_try(system.database, attempts, bucket, limit, system.clock.now())
-        for bucket in buckets
-    ]
-    if wait := max((wait for wait in waits if wait is not None), default=None):
-        raise Refused(ProblemCode.TOO_MANY_REQUESTS, retry_after=wait)
-
-
-def _hash(text: str) -> str:
-    try:
-        return key_hash(normalized(text))
-    except MistypedKey:
-        return key_hash(text)
-
-
-def _license_of(session: Session, key: str) -> LicenseRow:
-    # A mistyped key is looked up like any other, so that all wrong keys take the same time.
-    license_row = session.scalar(
-        select(LicenseRow)
-        .join(ActivationKeyRow, ActivationKeyRow.license_id == LicenseRow.id)
-        .where(
-            ActivationKeyRow.hash == _hash(key),
-            ActivationKeyRow.revoked_at.is_(None),
-            LicenseRow.state != LicenseState.REVOKED,
-        )
-        .with_for_update()
-    )
-    if license_row is None:
-        raise Refused(ProblemCode.UNKNOWN_KEY)
-    return license_row
-
-
 def _recover(
     system: System, session: Session, row: InstallationRow | None, device: Device, call: Call
 ) -> Activated:
     """Without a key: a device we know, or one whose lease proves that we have forgotten it."""
     if row is None:
-        held = device.lease and renewal.lease_of_ours(system, device.lease, call.installation)
+        held = device.lease and lease_of_ours(system, device.lease, call.installation)
         if not held:
             raise Refused(ProblemCode.UNKNOWN_INSTALLATION)
         row = recall(system, session, call, held)
+    secret, bound = None, bound_hardware(row)
+    if not bound.strong() and lost_its_secret(bound, device.hardware):
+        # The seller bound the license to a machine that nothing but a secret can identify.
+        device, secret = give_secret(device)
+        bind(row, device.hardware)
     lease = renewal.renew(system, session, row, device, call)
-    return Activated(_answer(session, row, device, lease), is_new=False)
+    return Activated(_answer(session, row, device, lease, secret), is_new=False)
 
 
 def _answer(

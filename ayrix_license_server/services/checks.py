@@ -22,7 +22,7 @@ from sqlalchemy import cast as as_type
 from sqlalchemy.dialects import sqlite
 
 from ayrix_license_server.rows.customers import InstallationRow
-from ayrix_license_server.services import devices, renewal
+from ayrix_license_server.services import devices, presented, renewal
 from ayrix_license_server.services.devices import LARGEST_JUMP, Call
 from ayrix_license_server.services.installations import weak_text
 from ayrix_license_server.services.leases import Grant, new_lease_id, signed_lease
@@ -55,6 +55,7 @@ _as_bound = and_(
     _row.weak == _given("weak"),
     _row.address == _given("address"),
     _row.next_address.is_(None),
+    _row.provisional_until.is_(None),
 )
 RENEW = (
     update(_table)
@@ -111,7 +112,7 @@ def check(system: System, call: Call, device: Device) -> LeaseAnswer:
 
 
 def _good_case(system: System, call: Call, device: Device) -> LeaseAnswer | None:
-    held = renewal.claimed_lease_id(device.lease)
+    held = presented.claimed_lease_id(device.lease)
     if held is None:
         return None
     now, jti = int(system.clock.now().timestamp()), new_lease_id()

@@ -62,8 +62,7 @@ def keeping_refusals(system: System) -> Iterator[Session]:
 def conversation(system: System, call: Call) -> Iterator[tuple[Session, InstallationRow]]:
     """The same with the caller's row, locked, once its counter is taken.
 
-    Raises Refused: `unknown_installation`, `counter_behind`, and `clone_suspected` for a device
-    that another one has followed.
+    Raises Refused: `unknown_installation`, `counter_behind`.
     """
     with keeping_refusals(system) as session:
         yield session, taken(session, call)
@@ -74,7 +73,6 @@ def taken(session: Session, call: Call) -> InstallationRow:
     row = known(session, call)
     if row is None:
         raise Refused(ProblemCode.UNKNOWN_INSTALLATION)
-    _refuse_replaced(row.state)
     return row
 
 
@@ -94,7 +92,7 @@ def known(session: Session, call: Call) -> InstallationRow | None:
 def take_counter(system: System, call: Call) -> int:
     """Take the counter of a request that only reads, in one statement; gives the license's row id.
 
-    Raises Refused: `unknown_installation`, `counter_behind`, `clone_suspected`.
+    Raises Refused: `unknown_installation`, `counter_behind`, and as `require_holder`.
     """
     counter = call.counter
     with system.database.statement() as connection:
@@ -109,7 +107,7 @@ def take_counter(system: System, call: Call) -> int:
             .returning(InstallationRow.license_id, InstallationRow.state)
         ).one_or_none()
     if row is not None:
-        _refuse_replaced(row.state)
+        require_holder(row.state)
         license_id: int = row.license_id
         return license_id
     with system.database.read() as session:
@@ -137,7 +135,11 @@ def note(
     record(session, audit_entries, entry)
 
 
-def _refuse_replaced(state: str) -> None:
-    # What the license holds and orders is no longer the business of the device that had it.
+def require_holder(state: str) -> None:
+    """Raise Refused for a device that another has followed: what the license holds and orders is
+    not its business, unless it proves with a check that it is alive (`prove_alive`).
+    """
     if state == InstallationState.REPLACED:
-        raise Refused(ProblemCode.CLONE_SUSPECTED)
+        raise Refused(ProblemCode.PROVE_ALIVE)
+    if state == InstallationState.RETIRED:
+        raise Refused(ProblemCode.REVOKED)

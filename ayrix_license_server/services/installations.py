@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from ayrix_license_server.domain.history import History
-from ayrix_license_server.domain.licenses import InstallationState
+from ayrix_license_server.domain.licenses import ADDRESS_RETURNS_FOR, InstallationState
 from ayrix_license_server.rows.customers import InstallationRow, LicenseRow
+from ayrix_license_server.rows.requests import LeftAddressRow
 from ayrix_license_server.services.devices import Call
 from ayrix_protocol.binding import Hardware
 
 _COMPONENTS = frozenset({"cpu_serial", "nic_serial", "installation_secret"})
+
+
+@dataclass(frozen=True, slots=True)
+class NewDevice:
+    """A device key that has no row yet, and the counter of its requests so far."""
+
+    installation: str
+    public_key: str
+    counter: int
+    source: str
+
+    @classmethod
+    def of(cls, call: Call) -> NewDevice:
+        """The one that calls."""
+        return cls(call.installation, call.caller.jwk.x, call.counter, call.source)
 
 
 def bound_hardware(row: InstallationRow) -> Hardware:
@@ -41,6 +62,48 @@ def addresses(row: InstallationRow) -> tuple[str, ...]:
     return (row.address,) if row.next_address is None else (row.address, row.next_address)
 
 
+def move_address(
+    session: Session, row: InstallationRow, bound: Sequence[str], now: datetime
+) -> None:
+    """Bind other addresses (one, or two while a change is open) and keep in mind the ones left."""
+    for left in addresses(row):
+        if left and left not in bound:
+            session.add(LeftAddressRow(installation_id=row.id, address=left, left_at=now))
+    row.address = bound[0]
+    row.next_address = bound[1] if len(bound) > 1 else None
+    row.rebinding_id = row.rebinding_until = None
+
+
+def left_lately(session: Session, row: InstallationRow, address: str, now: datetime) -> bool:
+    """Whether an address was bound within the last 30 days."""
+    found = session.scalar(
+        select(LeftAddressRow.id)
+        .where(
+            LeftAddressRow.installation_id == row.id,
+            LeftAddressRow.address == address,
+            LeftAddressRow.left_at > now - ADDRESS_RETURNS_FOR,
+        )
+        .limit(1)
+    )
+    return found is not None
+
+
+def locked_license(session: Session, license_id: int) -> LicenseRow:
+    """The license, locked for a change of what all its installations share."""
+    return session.get_one(LicenseRow, license_id, with_for_update=True)
+
+
+def current_installation(session: Session, license_row: LicenseRow) -> InstallationRow | None:
+    """The installation that holds the license, doubted or not."""
+    holding = [state for state in InstallationState if state.holds_license]
+    return session.scalar(
+        select(InstallationRow)
+        .where(InstallationRow.license_id == license_row.id, InstallationRow.state.in_(holding))
+        .order_by(InstallationRow.gen.desc())
+        .limit(1)
+    )
+
+
 def history_of(row: InstallationRow) -> History:
     """What the row remembers of its leases."""
     return History(
@@ -63,15 +126,21 @@ def remember(row: InstallationRow, history: History) -> None:
     row.returned_at = history.returned_at
 
 
-def new_installation(call: Call, license_row: LicenseRow, now: datetime) -> InstallationRow:
+def forgive(row: InstallationRow) -> None:
+    """End a doubt about copies: what was given up before is no longer held against anybody."""
+    remember(row, replace(history_of(row), left=(), returned_at=None))
+    row.state = InstallationState.ACTIVE
+
+
+def new_installation(device: NewDevice, license_row: LicenseRow, now: datetime) -> InstallationRow:
     """A row for a device that was never seen; its binding and its terms are still to be written."""
     return InstallationRow(
-        id=call.installation,
-        public_key=call.caller.jwk.x,
+        id=device.installation,
+        public_key=device.public_key,
         license_id=license_row.id,
         state=InstallationState.ACTIVE,
         created_at=now,
-        counter=call.counter,
+        counter=device.counter,
         gen=1,
         oldest_gen=1,
         weak="",
@@ -87,5 +156,5 @@ def new_installation(call: Call, license_row: LicenseRow, now: datetime) -> Inst
         usage={},
         version="",
         last_contact_at=int(now.timestamp()),
-        source_address=call.source,
+        source_address=device.source,
     )

@@ -53,6 +53,13 @@ class Grant:
     entitlements: str
     customer: str
     seller: str
+    provisional: int | None = None
+    """The epoch second at which the days on other hardware end."""
+
+    def ends_at(self, now: int, lease_seconds: int) -> int:
+        """When the lease ends, in epoch seconds."""
+        end = now + lease_seconds
+        return end if self.provisional is None else min(end, self.provisional)
 
 
 def new_lease_id() -> str:
@@ -81,14 +88,14 @@ def lease_claims(system: System, grant: Grant, now: int) -> str:
         "jti": grant.jti,
         "iat": now,
         "nbf": now,
-        "exp": now + system.settings.lease_seconds,
+        "exp": grant.ends_at(now, system.settings.lease_seconds),
         "req": grant.request,
         "seq": grant.seq,
         "gen": grant.gen,
         "cnf": {"jkt": grant.installation},
         "mode": Mode.ONLINE,
         "offline_until": None,
-        "provisional": None,
+        "provisional": grant.provisional,
         "binding": {
             "required": json.loads(grant.required),
             "hardware": grant.hardware.model_dump(),
@@ -105,15 +112,19 @@ def lease_claims(system: System, grant: Grant, now: int) -> str:
     return _JSON.encode(own)[:-1] + shared
 
 
-def signed_revocation(system: System, row: InstallationRow, now: int) -> str:
-    """The statement that ends every lease given so far (protocol.md, Revocation)."""
+def signed_revocation(
+    system: System, row: InstallationRow, reason: RevocationReason, presented_seq: int
+) -> str:
+    """The statement that ends every lease given so far, and the presented one even if the database
+    lost that it was given (protocol.md, Revocation).
+    """
     revocation = Revocation(
         iss=system.settings.public_url,
         aud=row.id,
-        iat=now,
-        reason=RevocationReason.REVOKED,
+        iat=int(system.clock.now().timestamp()),
+        reason=reason,
         gen=row.gen,
-        up_to_seq=row.top,
+        up_to_seq=max(row.top, presented_seq),
     )
     return system.keys.signing.sign(DocumentType.REVOCATION, revocation.model_dump_json().encode())
 

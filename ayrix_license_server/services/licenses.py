@@ -43,6 +43,7 @@ class LicenseSummary:
     customer_name: str
     state: LicenseState
     installations: int
+    floor: dict[str, int]
 
 
 def issue_license(
@@ -95,9 +96,28 @@ def change_state(system: System, code: str, state: LicenseState, actor: Actor) -
         record(session, audit_entries, entry)
 
 
+def reconcile(system: System, code: str, actor: Actor) -> dict[str, int]:
+    """Let the database's own quantities count again after it was restored; gives the floor that
+    held until now, by feature code.
+
+    Installations learn it with their next request. Raises Mistake for an unknown license.
+    """
+    with system.database.write() as session:
+        row = _find(session, code)
+        floor = row.floor or {}
+        row.floor = None
+        repeat_terms(session, row)
+        details: dict[str, object] = {"floor": floor}
+        entry = Entry(system.clock.now(), actor, "license.reconciled", row.code, details=details)
+        record(session, audit_entries, entry)
+        return floor
+
+
 def list_licenses(system: System) -> list[LicenseSummary]:
     """All licenses, oldest first."""
-    holding = InstallationRow.state != InstallationState.REPLACED
+    holding = InstallationRow.state.in_(
+        [state for state in InstallationState if state.holds_license]
+    )
     with system.database.read() as session:
         rows = session.execute(
             select(LicenseRow, func.count(InstallationRow.id))
@@ -112,13 +132,14 @@ def list_licenses(system: System) -> list[LicenseSummary]:
                 row.customer.name,
                 LicenseState(row.state),
                 installations,
+                row.floor or {},
             )
             for row, installations in rows
         ]
 
 
 def _find(session: Session, code: str) -> LicenseRow:
-    row = session.get(LicenseRow, license_id_of(code))
+    row = session.get(LicenseRow, license_id_of(code), with_for_update=True)
     if row is None:
         raise Mistake(f"There is no license {code}.")
     return row

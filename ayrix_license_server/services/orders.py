@@ -74,6 +74,7 @@ def cancel(system: System, call: Call, code: str) -> Order:
     `not_cancellable`.
     """
     with devices.conversation(system, call) as (session, row):
+        devices.require_holder(row.state)
         order = _find(session, row.license_id, code)
         if not can_cancel(OrderState(order.state)):
             raise Refused(ProblemCode.NOT_CANCELLABLE)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from base64 import urlsafe_b64decode
 from uuid import UUID
 
 from sqlalchemy import select
@@ -13,14 +11,13 @@ from sqlalchemy.orm import Session
 from ayrix_license_server.domain import history as histories
 from ayrix_license_server.domain.errors import Refused
 from ayrix_license_server.domain.history import Finding, Presented
-from ayrix_license_server.domain.licenses import InstallationState, LicenseState, judge_machine
+from ayrix_license_server.domain.licenses import InstallationState, LicenseState, is_heard
 from ayrix_license_server.rows.customers import InstallationRow, license_code
 from ayrix_license_server.rows.orders import OrderRow
-from ayrix_license_server.services import devices
+from ayrix_license_server.services import binding, devices, presented, request_book, succession
 from ayrix_license_server.services.devices import Call
 from ayrix_license_server.services.installations import (
     addresses,
-    bind,
     bound_hardware,
     history_of,
     remember,
@@ -32,32 +29,10 @@ from ayrix_license_server.services.leases import (
     signed_revocation,
 )
 from ayrix_license_server.system import System
-from ayrix_protocol.binding import Component, Hardware
+from ayrix_protocol.binding import Hardware
 from ayrix_protocol.device import Device
-from ayrix_protocol.jws import InvalidDocument
-from ayrix_protocol.lease import Lease, read_lease, verify_lease
+from ayrix_protocol.lease import RevocationReason
 from ayrix_protocol.problems import ProblemCode
-
-_JTI = re.compile(rb'"jti":"([A-Za-z0-9_-]{1,43})"')
-# Base64 characters that hold the claims before and including `jti`; a multiple of four.
-_HEAD = 600
-
-
-def claimed_lease_id(token: str | None) -> str | None:
-    """The `jti` a presented lease claims, without looking at its signature; None if it claims none.
-
-    That is enough to compare with the newest lease's own: see `leases.new_lease_id`. Only the head
-    of our own leases is looked at, because reading 3 KB of JSON would be a tenth of a check.
-    """
-    if token is None:
-        return None
-    payload = token[token.find(".") + 1 :][:_HEAD].partition(".")[0]
-    try:
-        head = urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-    except ValueError:
-        return None
-    found = _JTI.search(head)
-    return None if found is None else found[1].decode()
 
 
 def renew(
@@ -73,33 +48,54 @@ def admit(
 ) -> None:
     """Judge license, machine and history, and note in the row what they show.
 
-    Raises Refused: `suspended`, `revoked`, `clone_suspected`, `hardware_mismatch`, `ip_mismatch`.
+    Raises Refused: `suspended`, `revoked`, `clone_suspected`, `prove_alive`, `hardware_mismatch`,
+    `ip_mismatch`.
     """
-    refuse_unless_active(system, row)
-    presented = _presented(system, row, device.lease)
-    hardware = judge_machine(
-        [Component(name) for name in row.required],
-        bound_hardware(row),
-        addresses(row),
-        device.hardware,
-        device.address,
-    )
-    bind(row, hardware)
-    _show(system, session, row, presented, call)
+    shown = presented.look_at(system, session, row, device.lease, call)
+    _refuse_ended(system, row, shown.seq)
+    is_elder = row.state == InstallationState.REPLACED
+    if is_elder:
+        succession.require_echo(system, session, row, device.nonce, call)
+    if shown.is_shut_out:
+        raise Refused(ProblemCode.CLONE_SUSPECTED)
+    # Judged before it wins: a copy of the elder on another machine must not.
+    binding.judge(system, session, row, device, call, lends=not is_elder)
+    if is_elder:
+        succession.win(system, session, row, call)
+    _show(system, session, row, shown.presented, call)
 
 
 def refuse_unless_active(system: System, row: InstallationRow) -> None:
-    """Raise Refused (`suspended`, `revoked`, `clone_suspected`) for a license that is not in
-    force.
+    """Raise Refused (`suspended`, `revoked`, `clone_suspected`, `prove_alive`) for a license that
+    is not in force, or is not the device's any longer.
     """
+    _refuse_ended(system, row, presented_seq=0)
+    devices.require_holder(row.state)
+
+
+def _refuse_ended(system: System, row: InstallationRow, presented_seq: int) -> None:
+    if row.license_state == LicenseState.REVOKED:
+        raise _revoked(system, row, RevocationReason.REVOKED, presented_seq)
+    if _is_retired(system, row):
+        raise _revoked(system, row, RevocationReason.RETIRED, presented_seq)
     if row.license_state == LicenseState.SUSPENDED:
         raise Refused(ProblemCode.SUSPENDED)
-    if row.license_state == LicenseState.REVOKED:
-        now = int(system.clock.now().timestamp())
-        revocation = signed_revocation(system, row, now)
-        raise Refused(ProblemCode.REVOKED, revocation=revocation)
-    if row.state != InstallationState.ACTIVE:
+    if row.state == InstallationState.CLONE_SUSPECTED:
         raise Refused(ProblemCode.CLONE_SUSPECTED)
+
+
+def _is_retired(system: System, row: InstallationRow) -> bool:
+    """Whether another device holds the license for good."""
+    if row.state == InstallationState.REPLACED:
+        return not is_heard(row.replaced_at, int(system.clock.now().timestamp()))
+    return row.state == InstallationState.RETIRED
+
+
+def _revoked(
+    system: System, row: InstallationRow, reason: RevocationReason, presented_seq: int
+) -> Refused:
+    revocation = signed_revocation(system, row, reason, presented_seq)
+    return Refused(ProblemCode.REVOKED, revocation=revocation)
 
 
 def issue(system: System, row: InstallationRow, device: Device, call: Call) -> str:
@@ -121,12 +117,13 @@ def issue(system: System, row: InstallationRow, device: Device, call: Call) -> s
         gen=row.gen,
         request=call.caller.proof.jti,
         required=json.dumps(row.required),
-        hardware=_with_secret(device.hardware, bound),
+        hardware=_hardware_of(row, device, bound),
         bound_hardware=bound,
         addresses=addresses(row),
         entitlements=json.dumps(row.entitlements),
         customer=json.dumps(row.customer),
         seller=row.seller,
+        provisional=row.provisional_until,
     )
     return signed_lease(system, grant, now)
 
@@ -145,67 +142,28 @@ def unknown_orders(
     return tuple(key for key in device.acked_orders if str(key) in lost)
 
 
-def _presented(system: System, row: InstallationRow, token: str | None) -> Presented | None:
-    """Which lease of ours the device holds; None for none, and for what we did not sign.
-
-    Takes over what that lease knows better than the row. Raises Refused for a copy that the
-    customer shut out when he activated the other one with the key.
-    """
-    if token is None:
-        return None
-    jti = claimed_lease_id(token)
-    if jti is not None and jti in {row.issued_jti, row.shown_jti, row.offline_jti}:
-        return Presented(jti, row.top)
-    lease = lease_of_ours(system, token, row.id)
-    if lease is None:
-        return None
-    if lease.gen < row.gen:
-        raise Refused(ProblemCode.CLONE_SUSPECTED)
-    if lease.seq > row.top:
-        _adopt(row, lease)
-    return Presented(lease.jti, lease.seq)
-
-
 def _show(
     system: System,
     session: Session,
     row: InstallationRow,
-    presented: Presented | None,
+    held: Presented | None,
     call: Call,
 ) -> None:
     now = int(system.clock.now().timestamp())
-    history, finding = histories.present(history_of(row), presented, now)
+    history, finding = histories.present(history_of(row), held, now)
     if finding not in {Finding.CURRENT, Finding.ANSWER_LOST}:
         subject = license_code(row.license_id)
         devices.note(system, session, call, f"lease.{finding}", subject=subject)
     if finding is Finding.CLONE_SUSPECTED:
         row.state = InstallationState.CLONE_SUSPECTED
+        request_book.open_clone_request(system, session, row, call)
         raise Refused(ProblemCode.CLONE_SUSPECTED)
     remember(row, history)
 
 
-def lease_of_ours(system: System, token: str, installation: str) -> Lease | None:
-    """The lease if one of our keys signed it for this installation, else None."""
-    try:
-        document = read_lease(token)
-        key = system.keys.key_set.find(str(document.header["kid"]))
-        lease = None if key is None else verify_lease(document, key.to_key())
-    except InvalidDocument:
-        return None
-    return lease if lease is not None and lease.aud == installation else None
-
-
-def _adopt(row: InstallationRow, lease: Lease) -> None:
-    """Take over what a lease of ours knows better: the database was restored or lost its last
-    writes (protocol.md, Server behind its devices).
-    """
-    row.gen = lease.gen
-    row.address, *rest = lease.binding.addresses
-    row.next_address = rest[0] if rest else None
-    bind(row, lease.binding.bound_hardware)
-
-
-def _with_secret(hardware: Hardware, bound: Hardware) -> Hardware:
+def _hardware_of(row: InstallationRow, device: Device, bound: Hardware) -> Hardware:
+    if row.provisional_until is not None:
+        return device.hardware
     # The device gets its secret with this very lease; from then on it says so by itself.
-    secret = hardware.installation_secret or bound.installation_secret
-    return hardware.model_copy(update={"installation_secret": secret})
+    secret = device.hardware.installation_secret or bound.installation_secret
+    return device.hardware.model_copy(update={"installation_secret": secret})

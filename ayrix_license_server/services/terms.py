@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ayrix_license_server.rows.catalog import (
@@ -63,12 +63,17 @@ def overrides(session: Session, customer: CustomerRow) -> dict[int, bool]:
 
 
 def _entitlements(session: Session, license_row: LicenseRow) -> list[dict[str, object]]:
-    """Entitlements with their overrides, and core features that have one (without quantity)."""
-    words = overrides(session, license_row.customer)
+    """Entitlements with their overrides, none below the license's floor, and core features that
+    have an override (without quantity).
+    """
+    words, floor = overrides(session, license_row.customer), license_row.floor or {}
+    of_license = (EntitlementRow.feature_id == FeatureRow.id) & (
+        EntitlementRow.license_id == license_row.id
+    )
     paid = session.execute(
-        select(FeatureRow.id, FeatureRow.code, EntitlementRow.quantity)
-        .join(FeatureRow, FeatureRow.id == EntitlementRow.feature_id)
-        .where(EntitlementRow.license_id == license_row.id)
+        select(FeatureRow.id, FeatureRow.code, func.coalesce(EntitlementRow.quantity, 0))
+        .outerjoin(EntitlementRow, of_license)
+        .where(EntitlementRow.id.is_not(None) | FeatureRow.code.in_(floor))
         .order_by(FeatureRow.position, FeatureRow.id)
     ).all()
     core = session.execute(
@@ -78,8 +83,12 @@ def _entitlements(session: Session, license_row: LicenseRow) -> list[dict[str, o
     ).all()
     return [
         *(
-            {"code": row.code, "quantity": row.quantity, "hidden": words.get(row.id)}
-            for row in paid
+            {
+                "code": code,
+                "quantity": max(quantity, floor.get(code, 0)),
+                "hidden": words.get(feature_id),
+            }
+            for feature_id, code, quantity in paid
         ),
         *({"code": row.code, "quantity": None, "hidden": words[row.id]} for row in core),
     ]

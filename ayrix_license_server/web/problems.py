@@ -72,6 +72,7 @@ def _refused(refusal: Refused) -> Response:
             "revocation": refusal.revocation,
             "quote": refusal.quote,
             "counter": refusal.counter,
+            "nonce": refusal.nonce,
         }
     )
     return _response(problem, refusal.retry_after)

@@ -66,6 +66,7 @@ class TestDevice:
     acked_orders: tuple[UUID, ...] = ()
     usage: dict[str, int] = field(default_factory=dict)
     source: str = "203.0.113.7"
+    nonce: str | None = None
     sent: list[str] = field(default_factory=list)
 
     @property
@@ -94,6 +95,7 @@ class TestDevice:
             usage=self.usage,
             version="0.1.0",
             acked_orders=self.acked_orders,
+            nonce=self.nonce,
             clock=DeviceClock(wall=1, trusted=1, synchronized=False),
         )
         state: dict[str, Any] = device.model_dump(mode="json")
@@ -164,6 +166,15 @@ class TestDevice:
     def check(self) -> Answer:
         """`POST /checks`."""
         return self.send("POST", "/checks", {"device": self.state()})
+
+    def ask_seller(self, kind: str, key: str | None = None, reason: str = "") -> Answer:
+        """`POST /replacements`."""
+        body = {"kind": kind, "license_key": key, "reason": reason, "device": self.state()}
+        return self.send("POST", "/replacements", body)
+
+    def poll(self, asked: Answer) -> Answer:
+        """What the seller decided, by the answer to a request."""
+        return self.send("GET", asked.json["poll_url"].removeprefix(API))
 
     def quote(self, *lines: LineRequest) -> Answer:
         """`POST /quotes`."""

@@ -130,7 +130,7 @@ def test_a_reinstalled_machine_comes_back_with_the_key_alone(server: Server) -> 
     assert again.held().gen == first.held().gen + 1
     assert again.check().status_code == 200
     for answer in (first.check(), first.send("GET", "/orders"), first.send("GET", "/offers")):
-        assert answer.code == (403, "clone_suspected")
+        assert answer.code == (409, "prove_alive")
 
 
 def test_a_customer_moves_by_himself_once_in_90_days(server: Server) -> None:

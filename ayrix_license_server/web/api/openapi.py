@@ -23,13 +23,19 @@ from ayrix_protocol.orders import (
 )
 from ayrix_protocol.problems import PROBLEM_TYPE, STATUS, Problem, ProblemCode
 from ayrix_protocol.proof import PROOF_HEADER
+from ayrix_protocol.rebindings import DecisionAnswer, PollAnswer, ReplacementRequest
 
 NOT_MODIFIED = 304
 _REF = "#/components/schemas/{model}"
 _NO_SIGNS = str.maketrans({"/": "_", ".": "_", "{": None, "}": None})
 _DEVICE = (ProblemCode.INVALID_PROOF, ProblemCode.UNKNOWN_INSTALLATION, ProblemCode.COUNTER_BEHIND)
 _STATE = (ProblemCode.SUSPENDED, ProblemCode.REVOKED, ProblemCode.CLONE_SUSPECTED)
-_CHECK = (*_STATE, ProblemCode.HARDWARE_MISMATCH, ProblemCode.IP_MISMATCH)
+_CHECK = (
+    *_STATE,
+    ProblemCode.PROVE_ALIVE,
+    ProblemCode.HARDWARE_MISMATCH,
+    ProblemCode.IP_MISMATCH,
+)
 _WISH = (
     ProblemCode.UNKNOWN_FEATURE,
     ProblemCode.INVALID_QUANTITY,
@@ -76,7 +82,7 @@ OPERATIONS = (
         Quote,
         (200,),
         QuoteRequest,
-        (*_WISH, *_STATE),
+        (*_WISH, *_STATE, ProblemCode.PROVE_ALIVE),
     ),
     Operation(
         "post",
@@ -103,6 +109,22 @@ OPERATIONS = (
         "Take an order back",
         OneOrder,
         codes=(ProblemCode.NOT_FOUND, ProblemCode.NOT_CANCELLABLE),
+    ),
+    Operation(
+        "post",
+        "/replacements",
+        "Ask the seller for another machine or another address",
+        PollAnswer,
+        (202,),
+        ReplacementRequest,
+        (ProblemCode.UNKNOWN_KEY, ProblemCode.BOUND_ELSEWHERE, ProblemCode.TOO_MANY_REQUESTS),
+    ),
+    Operation(
+        "get",
+        "/replacements/{token}",
+        "What the seller decided",
+        DecisionAnswer,
+        codes=(ProblemCode.NOT_FOUND,),
     ),
 )
 
