@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-from flask import Response, request, url_for
+from flask import Response, request, stream_with_context, url_for
 from werkzeug.datastructures import MultiDict
+
+from ayrix_foundation.tables import Cell, csv_pieces
 
 LANGUAGES = ("en", "de")
 THEMES = ("light", "dark")
@@ -109,6 +112,13 @@ def add_security_headers(response: Response) -> Response:
     return response
 
 
+def csv_download(name: str, rows: Iterable[Sequence[Cell]], language: str) -> Response:
+    """A file of the rows, the first of which are the headings, written while it is sent."""
+    pieces = stream_with_context(csv_pieces(rows, language))
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(pieces, headers=headers, content_type="text/csv; charset=utf-8")
+
+
 def here(**query: str) -> str:
     """The URL of the present page with some query parameters replaced."""
     parameters = MultiDict(request.args)
@@ -116,8 +126,9 @@ def here(**query: str) -> str:
         parameters[name] = value
     if request.endpoint is None:
         return "?" + "&".join(f"{name}={value}" for name, value in query.items())
-    arguments = {**parameters.to_dict(flat=False), **(request.view_args or {})}
-    return url_for(request.endpoint, **arguments)
+    # Not as arguments of `url_for`: some names mean something to it, like `_scheme`.
+    path = url_for(request.endpoint, **(request.view_args or {}))
+    return f"{path}?{urlencode(list(parameters.items(multi=True)))}"
 
 
 def local_path(target: str | None) -> str | None:

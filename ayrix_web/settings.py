@@ -86,6 +86,8 @@ class Settings:
     trusted_hosts: tuple[str, ...] = ()
     trusted_proxies: Annotated[int, Field(ge=0, le=5)] = 0
     session_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 12
+    keep_audit_days: Annotated[int, Field(ge=30, le=36_500)] = 730
+    keep_audit_entries: Annotated[int, Field(ge=1_000, le=10_000_000)] = 500_000
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     support_name: str = "Customer Service Center"
     support_phone: str = ""

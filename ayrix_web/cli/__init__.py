@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ayrix_web.cli import licensing, setting_up, users
+from ayrix_web.cli import auditing, licensing, setting_up, users
 from ayrix_web.cli.parsers import FAILED, Command
 from ayrix_web.settings import INSTANCE_VARIABLE
 
@@ -39,6 +39,6 @@ def parser() -> argparse.ArgumentParser:
         epilog=f"The folder for its data is {INSTANCE_VARIABLE} (default: instance).",
     )
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
-    for module in (setting_up, licensing, users):
+    for module in (setting_up, licensing, users, auditing):
         module.add_commands(commands)
     return whole

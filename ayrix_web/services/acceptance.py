@@ -126,6 +126,6 @@ def _audit_change(
         "license": lease.sub,
         "seq": lease.seq,
         "addresses": list(lease.binding.addresses),
-        "quantities": {feature.code: feature.quantity for feature in lease.features},
+        "quantities": {f.code: f.quantity for f in lease.features if not f.hidden},
     }
     record(session, AUDIT, Entry(system.clock.now(), actor, action, lease.sub, details=details))

@@ -2,6 +2,7 @@
 
 from ayrix_web.web import (
     activation,
+    audit,
     guard_api,
     host_layout,
     license,
@@ -13,6 +14,7 @@ from ayrix_web.web import (
 
 __all__ = [
     "activation",
+    "audit",
     "guard_api",
     "host_layout",
     "license",

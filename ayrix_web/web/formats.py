@@ -56,6 +56,12 @@ def format_day(moment: datetime) -> str:
     return _day(moment, _locale(), system().settings.time_zone)
 
 
+def format_exact(moment: datetime) -> str:
+    """A time to the second with its date: "24 Nov 2026, 14:32:05"."""
+    clock = _at(moment, TO_THE_SECOND, _locale(), system().settings.time_zone)
+    return _("%(day)s, %(time)s", day=format_day(moment), time=clock)
+
+
 def format_when(moment: datetime, now: datetime, every: timedelta = MINUTE) -> str:
     """A time near now: "today at 14:32", else date and time.
 

@@ -85,6 +85,8 @@ def _own_entries(account: Account) -> Iterator[MenuEntry]:
         yield _entry(_("Orders"), "ayrix.list_orders", "receipt")
     if extension().has_accounts and account.may(Module.USERS, Access.READ_ONLY):
         yield _entry(_("User authorisation"), "ayrix_accounts.list_users", "user-shield")
+    if account.may(Module.USERS, Access.READ_ONLY):
+        yield _entry(_("Audit log"), "ayrix.list_audit", "history")
 
 
 def _entry(label: str, endpoint: str, icon: str) -> MenuEntry:

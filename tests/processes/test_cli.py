@@ -5,7 +5,9 @@ in test_story_by_command_line.py.
 """
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -300,6 +302,35 @@ def test_wrong_usage_leaves_with_2(
         main(command)
     assert left.value.code == 2
     assert "usage: ayrix-web" in capsys.readouterr().err
+
+
+def test_an_unbroken_audit_log_is_said_with_the_hash_to_keep(ready: Call) -> None:
+    verified = ready("audit", "verify")
+    assert verified.code == 0
+    assert "The audit log is unbroken: 1 entry since" in verified.out
+    kept = verified.out.split()[-1]
+    assert ready("audit", "verify", "--kept", kept).code == 0
+
+
+def test_a_broken_audit_log_names_the_first_broken_entry(ready: Call, instance: Path) -> None:
+    for name in ("anna", "berta", "clara"):
+        ready("user", "add", name, typed=f"{PASSWORD}\n")
+    kept = ready("audit", "verify").out.split()[-1]
+    with closing(sqlite3.connect(instance / "ayrix.db")) as database, database:
+        database.execute("UPDATE audit_entry SET subject = 'nobody' WHERE subject = 'berta'")
+    changed = ready("audit", "verify")
+    assert changed.code == 1
+    assert "broken at entry 3 (account.created, " in changed.err
+    assert "its content is not what was written" in changed.err
+    with closing(sqlite3.connect(instance / "ayrix.db")) as database, database:
+        database.execute("DELETE FROM audit_entry WHERE id = 3")
+    assert "broken at entry 4" in ready("audit", "verify").err
+    with closing(sqlite3.connect(instance / "ayrix.db")) as database, database:
+        database.execute("DELETE FROM audit_entry WHERE id = 4")
+    assert ready("audit", "verify").code == 0
+    cut_off = ready("audit", "verify", "--kept", kept)
+    assert cut_off.code == 1
+    assert "no entry has the hash that was kept" in cut_off.err
 
 
 def test_one_pass_of_the_agent_says_what_failed(ready: Call, instance: Path) -> None:
