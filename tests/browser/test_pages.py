@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.sync_api import Browser
+from datetime import timedelta
 
+import pytest
+from playwright.sync_api import Browser, expect
+
+from ayrix_web.services import outbox
 from tests.browser.browsing import LANGUAGES, faults_of, opened, overflow, violations
-from tests.browser.states import STATES, State
+from tests.browser.states import STATES, State, first_order, lost_on_the_way
+from tests.pbx_fixtures import Pbx
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -30,3 +34,20 @@ def test_what_a_page_must_not_do_is_noticed(chromium: Browser) -> None:
         assert any(found.startswith("foreign request:") for found in faults.found) or any(
             "Content Security Policy" in found for found in faults.found
         )
+
+
+def test_an_order_on_the_way_shows_by_itself_how_it_ended(chromium: Browser) -> None:
+    prepared = []
+
+    def prepare(pbx: Pbx) -> None:
+        lost_on_the_way(pbx)
+        prepared.append(pbx)
+
+    state = State("order-arrives", "/orders", prepare, act=first_order)
+    with opened(chromium, state, "en") as (page, faults):
+        heading = page.get_by_role("heading", level=1)
+        expect(heading).to_have_text("Order without a number yet")
+        prepared[0].clock.go_on(timedelta(minutes=1))
+        outbox.send_waiting(prepared[0].system)
+        expect(heading).to_have_text("Order A-2026-0001")
+        assert faults.found == []
