@@ -133,8 +133,10 @@ def _value_words(name: str, value: object) -> str:
     if value is None:
         return "–"
     if isinstance(value, dict):
-        pairs = (f"{inner} {_value_words('', number)}" for inner, number in value.items())
-        return ", ".join(pairs)
+        return ", ".join(
+            inner if number is None else f"{inner} {_value_words('', number)}"
+            for inner, number in value.items()
+        )
     if isinstance(value, list):
         return ", ".join(_value_words("", part) for part in value)
     if name == "module" and value in set(Module):

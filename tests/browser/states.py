@@ -332,4 +332,7 @@ STATES = (
     State("users", "/users", colleagues),
     State("users-read-only", "/users", account=VIEWER),
     State("user-new", "/users/new"),
+    State("audit", "/audit", colleagues),
+    State("audit-nothing-found", "/audit?user=nobody&since=2026-11-01"),
+    State("audit-wrong-day", "/audit?since=yesterday"),
 )
