@@ -18,7 +18,7 @@ from ayrix_license_server.domain.errors import Mistake
 from ayrix_license_server.services.keys import load_keys
 from ayrix_license_server.settings import Settings, read_settings
 from ayrix_license_server.system import System
-from ayrix_license_server.web import problems
+from ayrix_license_server.web import admission, problems
 from ayrix_license_server.web.api import activations, checks, documents, orders, replacements
 from ayrix_license_server.web.api.device import EXTENSION
 from ayrix_protocol.wire import LARGEST_BODY
@@ -56,6 +56,8 @@ def app_of(system: System) -> Flask:
     """The Flask app over a system."""
     app = Flask(__name__, static_folder=None, template_folder=None)
     app.extensions[EXTENSION] = system
+    app.extensions[admission.ADMISSION] = admission.Admission()
+    app.before_request(admission.admit_in_time)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     for module in (documents, checks, activations, orders, replacements):

@@ -12,10 +12,8 @@ from werkzeug.exceptions import HTTPException
 
 from ayrix_foundation.database import DatabaseFault, fault_of
 from ayrix_license_server.domain.errors import Refused
+from ayrix_license_server.web import admission
 from ayrix_protocol.problems import PROBLEM_TYPE, STATUS, Problem, ProblemCode
-
-BUSY_RETRY = timedelta(seconds=5)
-"""When a PBX may come again after the database was busy."""
 
 TITLES = {
     ProblemCode.UNKNOWN_KEY: "There is no such activation key.",
@@ -96,7 +94,7 @@ def _database(error: DBAPIError) -> Response:
     fault = fault_of(error)
     _log.error("The database refused", extra={"fault": fault}, exc_info=error)
     if fault is DatabaseFault.BUSY:
-        return _response(_problem(ProblemCode.BUSY), BUSY_RETRY)
+        return _response(_problem(ProblemCode.BUSY), admission.pause())
     return _response(_problem(ProblemCode.SERVER_ERROR))
 
 
