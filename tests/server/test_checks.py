@@ -336,7 +336,7 @@ def test_a_new_name_is_in_the_leases_after_a_minute(server: Server, device: Test
     elsewhere = server.elsewhere()
     load_catalog(elsewhere, _renamed("Hunt group"), VENDOR)
     device.check()
-    assert device.names_of("ring_group")["en"] == "Ring group"
+    assert device.names_of("ring_group")["en"] == "Ring groups"
     server.clock.forward(timedelta(seconds=60))
     device.check()
     assert device.names_of("ring_group")["en"] == "Hunt group"
