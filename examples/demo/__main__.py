@@ -33,7 +33,8 @@ def main() -> int:
         require_free(choices.license_port, "LICENSE_PORT")
         with own(choices.folder, empty_first=choices.is_fresh):
             try:
-                _run(choices, children)
+                with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+                    _run(choices, children, channel)
             finally:
                 stop(children)
     except Stopped:
@@ -45,7 +46,7 @@ def main() -> int:
     return 0
 
 
-def _run(choices: Choices, children: list[Child]) -> None:
+def _run(choices: Choices, children: list[Child], channel: socket.socket) -> None:
     (choices.folder / DETAILS).unlink(missing_ok=True)
     commands = setting_up.Commands(choices.environment(os.environ))
     kept = setting_up.recall(choices)
@@ -65,11 +66,12 @@ def _run(choices: Choices, children: list[Child]) -> None:
             setting_up.activate_and_order(commands, made.activation_key)
         setting_up.remember(choices, made)
     _start_web(choices, children)
-    _start_agent(choices, children)
+    _start_agent(choices, children, channel)
     _announce(choices, made, children)
     while True:
         for child in children:
             child.require_running()
+        _heard(channel)
         pause()
 
 
@@ -90,25 +92,25 @@ def _start_gunicorn(
     children.append(start(name, command, choices.environment(os.environ), choices.folder))
 
 
-def _start_agent(choices: Choices, children: list[Child]) -> None:
+def _start_agent(choices: Choices, children: list[Child], channel: socket.socket) -> None:
     """Start the agent and wait for its word that it works, as systemd does (sd_notify(3))."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-        channel.bind(f"\0ayrix-demo-{os.getpid()}")
-        channel.setblocking(False)
-        environment = {
-            **choices.environment(os.environ),
-            "NOTIFY_SOCKET": f"@ayrix-demo-{os.getpid()}",
-        }
-        command = (sys.executable, "-m", "ayrix_web.cli", "agent")
-        children.append(start("agent", command, environment, choices.folder))
-        wait_until(children[-1], lambda: _has_said(channel, b"READY=1"))
+    name = f"ayrix-demo-{os.getpid()}"
+    channel.bind(f"\0{name}")
+    channel.setblocking(False)
+    environment = {**choices.environment(os.environ), "NOTIFY_SOCKET": f"@{name}"}
+    command = (sys.executable, "-m", "ayrix_web.cli", "agent")
+    children.append(start("agent", command, environment, choices.folder))
+    wait_until(children[-1], lambda: b"READY=1" in _heard(channel))
 
 
-def _has_said(channel: socket.socket, word: bytes) -> bool:
-    try:
-        return channel.recv(1024) == word
-    except BlockingIOError:
-        return False
+def _heard(channel: socket.socket) -> list[bytes]:
+    """What the agent has said since the last time; it must be listened to as long as it runs."""
+    words = []
+    while True:
+        try:
+            words.append(channel.recv(1024))
+        except BlockingIOError:
+            return words
 
 
 def _announce(choices: Choices, made: setting_up.Secrets, children: list[Child]) -> None:
