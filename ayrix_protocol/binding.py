@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
-from ipaddress import AddressValueError, IPv4Address
+from socket import AF_INET, inet_ntop, inet_pton
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -30,11 +30,11 @@ class Component(StrEnum):
 
 
 def _checked_address(text: str) -> str:
+    # By the C library, which takes exactly the dotted form: `ipaddress` would be 3 % of a check.
     try:
-        address = IPv4Address(text)
-    except AddressValueError as error:
+        return inet_ntop(AF_INET, inet_pton(AF_INET, text))
+    except (OSError, ValueError) as error:
         raise ValueError("not an IPv4 address") from error
-    return str(address)
 
 
 Address = Annotated[str, Field(max_length=15), AfterValidator(_checked_address)]
