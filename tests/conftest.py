@@ -58,10 +58,13 @@ def pytest_testnodedown(node: object) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say in one line how many tests were left out, and in one each which rule was broken."""
+    """Say how many tests were left out, what tests wanted shown, and which rule was broken."""
     left_out = config.stash.get(NEED_ROOT, 0)
     if left_out:
         terminalreporter.write_line(f"{left_out} tests need root and were not collected.")
+    for report in terminalreporter.stats.get("passed", []):
+        for line in (text for name, text in report.user_properties if name == "shown"):
+            terminalreporter.write_line(line)
     for sentence in config.stash.get(BROKEN_RULES, []):
         terminalreporter.write_line(sentence, red=True)
 
