@@ -4,6 +4,7 @@ way.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -27,6 +28,8 @@ from ayrix_web.services.order_book import (
     wanted_lines,
 )
 from ayrix_web.system import System
+
+log = logging.getLogger(__name__)
 
 FIRST_PAUSE = timedelta(seconds=5)
 """How long after a failed try an order is sent again; doubled with every try."""
@@ -86,7 +89,10 @@ def send(system: System, server: Conversation, key: UUID, actor: Actor) -> None:
         return
     _note_order(system, reply.answer.order, actor)
     if reply.answer.lease is not None:
-        accept_lease(system, server, reply, actor)
+        try:
+            accept_lease(system, server, reply, actor)
+        except LicenseServerFault as fault:  # the order stands, and a check is due that brings it
+            log.warning("no lease with the order", extra={"fault": str(fault.kind)})
 
 
 def sync(system: System, server: Conversation) -> None:
@@ -144,7 +150,9 @@ def _last_settled_code(system: System) -> str | None:
 def _note_order(system: System, order: Order, actor: Actor) -> None:
     now = system.clock.now()
     with system.database.write() as session:
-        note_order(session, order, now, now + LOOK_AGAIN)
+        row = note_order(session, order, now, now + LOOK_AGAIN)
+        if row.stage == OrderStage.FULFILLED:  # a power cut may come before its lease is stored
+            installation_row(session).next_check_at = now
         entry = Entry(now, actor, "order.sent", order.code, result=order.state)
         record(session, AUDIT, entry)
 

@@ -9,7 +9,7 @@ from ayrix_protocol.orders import LineRequest, OrderState
 from ayrix_protocol.problems import ProblemCode
 from ayrix_web.domain.errors import FaultKind, LicenseServerFault, PriceChanged, Refused
 from ayrix_web.domain.order import OrderDraft, OrderStage, PlacedOrder
-from ayrix_web.services import licensing, order_book, ordering, outbox
+from ayrix_web.services import checks, licensing, order_book, ordering, outbox
 from ayrix_web.services.overview import overview
 from tests.pbx_fixtures import TESTER, Pbx
 
@@ -40,6 +40,19 @@ def test_a_fulfilled_order_brings_its_licenses_at_once(active_pbx: Pbx) -> None:
     order = ordering.place(active_pbx.system, draft(active_pbx), TESTER)
     assert (order.stage, order.code) == (OrderStage.FULFILLED, "A-2026-0001")
     assert (order.totals.net, order.totals.tax, order.totals.gross) == (3600, 684, 4284)
+    assert ring_groups(active_pbx) == 7
+
+
+def test_an_order_whose_lease_cannot_be_taken_stands_and_a_check_brings_it(
+    active_pbx: Pbx,
+) -> None:
+    confirmed = draft(active_pbx)
+    active_pbx.server.seq = 0  # a lease that is not newer than the stored one
+    order = ordering.place(active_pbx.system, confirmed, TESTER)
+    assert order.stage is OrderStage.FULFILLED
+    assert ring_groups(active_pbx) == 5
+    assert licensing.next_check_at(active_pbx.system) == active_pbx.clock.now()
+    checks.check(active_pbx.system, TESTER)
     assert ring_groups(active_pbx) == 7
 
 
