@@ -21,6 +21,9 @@ from sqlalchemy.types import TypeDecorator
 BUSY_TIMEOUT_MS = 5_000
 """How long a writer waits for another before it gives up."""
 
+UNDECODABLE = "Could not decode to UTF-8"
+"""What the driver of SQLite says of text that is none."""
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -116,7 +119,10 @@ class Database:
             cursor.close()
         except (DBAPIError, self.engine.dialect.loaded_dbapi.Error) as error:
             self._own = threading.local()
-            raise DatabaseUnreadable from error
+            if UNDECODABLE not in str(error):
+                raise DatabaseUnreadable from error
+            with self._reading.connect() as tolerant:
+                return tuple(tolerant.exec_driver_sql(sql).one())
         return row
 
     def fast_statement(self, sql: str, parameters: Mapping[str, object]) -> tuple[Any, ...] | None:
@@ -145,6 +151,8 @@ class Database:
                 # Whoever used it before may have left it otherwise; it belongs to us from now on.
                 for pragma in ("query_only=0", "synchronous=NORMAL"):
                     connection.cursor().execute(f"PRAGMA {pragma}")
+                driver: Any = connection.dbapi_connection
+                driver.text_factory = str  # a third faster than ours
         return connection
 
     def _notice_another_file(self) -> None:
@@ -200,11 +208,17 @@ def _file_of(engine: Engine) -> Path | None:
 
 def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # BEGIN is ours
+    connection.text_factory = _text
     cursor = connection.cursor()
     # The busy timeout comes first: already the switch to WAL can meet another process.
     for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _text(stored: bytes) -> str:
+    """Damaged text stays readable, so that whoever reads it can say that it is damaged."""
+    return stored.decode(errors="replace")
 
 
 def _begin(connection: Connection) -> None:

@@ -8,6 +8,10 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from joserfc.jwk import OKPKey
+
 from ayrix_foundation.clock import SystemClock
 from ayrix_foundation.database import Database
 from ayrix_protocol.proof import installation_id
@@ -15,6 +19,7 @@ from ayrix_web.adapters.instance_files import create_once
 from ayrix_web.adapters.inventory import SqlInventory
 from ayrix_web.adapters.license_client import HttpLicenseServer, load_or_create_device_key
 from ayrix_web.adapters.machine import LinuxMachine, RecentMachine
+from ayrix_web.adapters.mark_file import MarkFile
 from ayrix_web.services import device_counter, licensing
 from ayrix_web.settings import Settings
 from ayrix_web.system import System
@@ -25,6 +30,7 @@ SESSION_KEY_FILE = "session.key"
 SESSION_KEY_BYTES = 32
 GUARD_FILE = "guard_token"
 GUARD_TOKEN_BYTES = 32
+SEAL_KEY_BYTES = 32
 
 
 def build_system(settings: Settings) -> System:
@@ -51,7 +57,18 @@ def build_system(settings: Settings) -> System:
         license_server=license_server,
         inventory=SqlInventory(settings.database),
         machine_reader=RecentMachine(LinuxMachine(settings.instance, settings.interface), clock),
+        mark_store=MarkFile(settings.instance),
+        seal_key=seal_key(device_key),
     )
+
+
+def seal_key(device_key: OKPKey) -> bytes:
+    """The key that seals what is stored of the license: HKDF-SHA256 (RFC 5869) of the device key.
+
+    So a state copied to another installation, or one whose device key was replaced, is not sound.
+    """
+    secret = str(device_key.as_dict(private=True)["d"]).encode()
+    return HKDF(SHA256(), SEAL_KEY_BYTES, salt=None, info=b"ayrix-seal-1").derive(secret)
 
 
 def secret_key(instance: Path) -> bytes:

@@ -64,6 +64,7 @@ class InstallationRow(Base):
     mark_wall: Mapped[int | None] = mapped_column(BigInteger)
     mark_boot_id: Mapped[str | None] = mapped_column(String(36))
     mark_boot: Mapped[float | None] = mapped_column(Float)
+    seal: Mapped[str | None] = mapped_column(String(43))
 
     checked_at: Mapped[datetime | None]
     succeeded_at: Mapped[datetime | None]
@@ -107,6 +108,20 @@ class OrderRow(Base):
     reason: Mapped[str] = mapped_column(Text, default="")
     refusal: Mapped[str | None] = mapped_column(String(40))
     changed_quote: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+
+class SellerRequestRow(Base):
+    """What was asked of the seller and waits for an answer; one of a kind at a time."""
+
+    __tablename__ = "seller_request"
+
+    kind: Mapped[str] = mapped_column(String(20), primary_key=True)
+    poll_url: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    key_hint: Mapped[str | None] = mapped_column(String(4))
+    asked_at: Mapped[datetime]
+    next_poll_at: Mapped[datetime | None]
 
 
 class ReservationRow(Base):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ayrix_foundation.clock import Clock
 from ayrix_foundation.database import Database
 from ayrix_web.domain.license import LicenseState
-from ayrix_web.domain.ports import Inventory, LicenseServer, MachineReader
+from ayrix_web.domain.ports import Inventory, LicenseServer, MachineReader, MarkStore
 from ayrix_web.settings import Settings
 
 
@@ -16,12 +16,13 @@ class Remembered:
     """A license state one process may use again while the row behind it is the same.
 
     `until_boot` is the reading of the boot clock, which nobody can set, at which it must be
-    computed anew.
+    computed anew; `ends_boot` the one at which it is over in any case.
     """
 
     row: tuple[object, ...] | None
     state: LicenseState
     until_boot: float
+    ends_boot: float
 
 
 @dataclass(slots=True)
@@ -35,7 +36,8 @@ class Memory:
 class System:
     """Settings, database, clock and the ports; built in `ayrix_web.app` and in the tests.
 
-    `installation_id` is the thumbprint of the device key, which only the license server port holds.
+    `installation_id` is the thumbprint of the device key, which only the license server port holds;
+    `seal_key` is derived from that key and seals what is stored of the license.
     """
 
     settings: Settings
@@ -45,4 +47,6 @@ class System:
     license_server: LicenseServer
     inventory: Inventory
     machine_reader: MachineReader
+    mark_store: MarkStore
+    seal_key: bytes = field(repr=False)
     memory: Memory = field(default_factory=Memory)

@@ -14,6 +14,7 @@ from ayrix_foundation.audit import Actor
 from ayrix_foundation.database import Database
 from ayrix_protocol.activation_key import new_activation_key
 from ayrix_protocol.lease import Counted
+from ayrix_web.adapters.mark_file import MarkFile
 from ayrix_web.rows import Base
 from ayrix_web.services import activation
 from ayrix_web.settings import Settings
@@ -26,6 +27,7 @@ from tests.fakes import (
     FakeMachineReader,
 )
 
+SEAL_KEY = b"s" * 32
 TESTER = Actor("tester", "127.0.0.1")
 
 QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -77,6 +79,8 @@ def make_pbx(folder: Path) -> Pbx:
         license_server=server,
         inventory=inventory,
         machine_reader=machine,
+        mark_store=MarkFile(folder),
+        seal_key=SEAL_KEY,
     )
     return Pbx(system, clock, server, inventory, machine)
 

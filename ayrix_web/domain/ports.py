@@ -136,6 +136,16 @@ class Inventory(Protocol):
         """Exactly the objects that `counts` counted, sorted by number, then by name."""
 
 
+class MarkStore(Protocol):
+    """A place outside the database for a few bytes that must not go back with it."""
+
+    def read(self) -> bytes | None:
+        """What was written last; None if there is nothing to be read."""
+
+    def write(self, data: bytes) -> None:
+        """Replace what is there; never raises, the copy in the database is the first."""
+
+
 class MachineReader(Protocol):
     """The identity of the machine this runs on."""
 

@@ -17,10 +17,11 @@ from ayrix_web.domain.errors import FaultKind, LicenseServerFault
 from ayrix_web.domain.machine import Machine
 from ayrix_web.domain.ports import Conversation, Reply
 from ayrix_web.domain.schedule import next_check
-from ayrix_web.domain.trusted_time import was_stepped
+from ayrix_web.domain.trusted_time import Mark, was_stepped
 from ayrix_web.rows import AUDIT, INSTALLATION, InstallationRow
 from ayrix_web.services.held import Held, held_in
 from ayrix_web.services.licensing import believed_lease
+from ayrix_web.services.seal import keep_mark, put_seal, sound
 from ayrix_web.services.trust import UnknownKey, trusted_key_set, trusted_lease
 from ayrix_web.system import System
 
@@ -43,7 +44,7 @@ def accept_lease(
     if was_stepped(reply.asked, reply.answered):
         raise LicenseServerFault(FaultKind.TIMEOUT)  # no anchor can be taken from it: ask again
     with system.database.read() as session:
-        held = held_in(session)
+        held = sound(system, held_in(session))
     try:
         key_set, lease = _verified(system, server, held, reply.answer.lease)
     except InvalidDocument as error:
@@ -55,16 +56,20 @@ def accept_lease(
         raise LicenseServerFault(FaultKind.UNTRUSTED)
     with system.database.write() as session:
         row = installation_row(session)
-        before = believed_lease(system, held_in(session))
+        stored = sound(system, held_in(session))
+        before = believed_lease(system, stored)
         if before is not None and (lease.gen, lease.seq) <= (before.gen, before.seq):
             raise LicenseServerFault(FaultKind.UNTRUSTED)
         row.lease, row.lease_seq, row.key_set = reply.answer.lease, lease.seq, key_set
-        row.key_hint = key_hint or row.key_hint
-        if lease.provisional is None:  # else the machine the license is bound to stays the choice
-            row.nic_mac, row.cpu_source = machine.choice.nic_mac, machine.choice.cpu_source
+        row.key_hint = key_hint or stored.key_hint
+        # With a provisional lease the machine the license is bound to stays the choice.
+        choice = machine.choice if lease.provisional is None else stored.choice
+        row.nic_mac, row.cpu_source = choice.nic_mac, choice.cpu_source
         _store_clocks(row, lease, reply.asked)
         _store_success(system, row, lease, reply.answered)
+        put_seal(system, row)
         _audit_change(session, system, before, lease, actor)
+    keep_mark(system, lease.iat, Mark(lease.iat, reply.asked))
     return lease
 
 

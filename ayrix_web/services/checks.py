@@ -19,6 +19,7 @@ from ayrix_web.services import licensing, offers
 from ayrix_web.services.acceptance import installation_row
 from ayrix_web.services.held import held_in
 from ayrix_web.services.renewal import renew_lease
+from ayrix_web.services.seal import is_sound, put_seal
 from ayrix_web.services.trust import trusted_revocation
 from ayrix_web.system import System
 
@@ -89,11 +90,14 @@ def _note_failure(
     next_at = _next_try(system, now, fault.retry_after_s if fault else None)
     with system.database.write() as session:
         row = installation_row(session)
+        held = held_in(session)
         is_news = row.failure != reason
         row.checked_at, row.failure, row.next_check_at = now, reason, next_at
         row.failure_kind = fault.kind if fault else None
-        if revocation is not None and _is_believable(system, revocation, held_in(session).key_set):
+        if revocation is not None and _is_believable(system, revocation, held.key_set):
             row.revocation = revocation
+        if is_sound(system, held):  # else it stays what it is: only a new lease mends it
+            put_seal(system, row)
         if is_news:
             record(session, AUDIT, Entry(now, actor, "license.check_failed", result=reason))
 

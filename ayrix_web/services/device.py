@@ -10,18 +10,18 @@ from sqlalchemy import select
 from ayrix_protocol.device import MOST_ACKNOWLEDGED_ORDERS, Device, DeviceClock
 from ayrix_protocol.lease import Lease
 from ayrix_web.domain.machine import Machine
-from ayrix_web.domain.trusted_time import trusted_time
 from ayrix_web.rows import OrderRow
 from ayrix_web.services import quota
 from ayrix_web.services.held import Held, held_in
-from ayrix_web.services.licensing import believed_lease
+from ayrix_web.services.licensing import believed_lease, time_of
+from ayrix_web.services.seal import sound
 from ayrix_web.system import System
 
 
 def describe_device(system: System) -> Device:
     """The state of this PBX for a request: machine, held lease, usage by feature code, clocks."""
     with system.database.read() as session:
-        held = held_in(session)
+        held = sound(system, held_in(session))
         newest = select(OrderRow.key).where(OrderRow.acknowledged).order_by(OrderRow.id.desc())
         acked = tuple(session.scalars(newest.limit(MOST_ACKNOWLEDGED_ORDERS)))
     lease = believed_lease(system, held)
@@ -42,7 +42,7 @@ def _device(
         acked_orders=acked,
         clock=DeviceClock(
             wall=moment.wall,
-            trusted=trusted_time(held.anchor, held.mark, moment).now,
+            trusted=time_of(system, held, moment).now,
             synchronized=system.clock.is_synchronized(),
         ),
     )

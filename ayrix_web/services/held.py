@@ -17,7 +17,7 @@ from ayrix_web.rows import INSTALLATION, InstallationRow
 
 class Held(NamedTuple):
     """The columns of the installation row that decide about the license, in the order they
-    are read.
+    are read; the last one seals the others.
     """
 
     lease: str | None = None
@@ -35,6 +35,7 @@ class Held(NamedTuple):
     mark_wall: int | None = None
     mark_boot_id: str | None = None
     mark_boot: float | None = None
+    seal: str | None = None
 
     @property
     def choice(self) -> MachineChoice:
@@ -52,6 +53,16 @@ class Held(NamedTuple):
         """The latest trusted time written down."""
         seen = _moment(self.mark_wall, self.mark_boot_id, self.mark_boot)
         return None if self.mark_time is None or seen is None else Mark(self.mark_time, seen)
+
+    def with_mark(self, mark: Mark) -> Held:
+        """The same with another mark; the seal is no longer the right one."""
+        seen = mark.seen
+        return self._replace(
+            mark_time=mark.time,
+            mark_wall=seen.wall,
+            mark_boot_id=seen.boot_id,
+            mark_boot=seen.boot,
+        )
 
     @property
     def failure_reason(self) -> Reason | None:

@@ -16,11 +16,14 @@ from ayrix_web.domain.license import CheckRecord, LicenseState, Reason, Status, 
 from ayrix_web.domain.machine import Machine
 from ayrix_web.domain.trusted_time import (
     TRUSTWORTHY_DIFFERENCE_S,
+    Mark,
+    TrustedTime,
     trusted_time,
     was_stepped,
 )
 from ayrix_web.rows import INSTALLATION, InstallationRow
 from ayrix_web.services.held import Held, held_of, read_held, stored_installation
+from ayrix_web.services.seal import is_sound, keep_mark, latest_mark, seal_of, sound
 from ayrix_web.services.trust import trusted_lease, trusted_revocation
 from ayrix_web.system import Remembered, System
 
@@ -36,10 +39,14 @@ UNREADABLE = LicenseState(Status.UNLICENSED, Reason.STATE_DAMAGED, None)
 
 @dataclass(frozen=True, slots=True)
 class LicenseFacts:
-    """Everything the pages and the command line show about the license."""
+    """Everything the pages and the command line show about the license.
+
+    `now` is the time the license is judged by, `wall` what this machine's clock says.
+    """
 
     state: LicenseState
     now: datetime
+    wall: datetime
     lease: Lease | None
     checked_at: datetime | None
     succeeded_at: datetime | None
@@ -70,14 +77,20 @@ def current(system: System) -> LicenseState:
         return remembered.state
     state, _lease, now = _judge(system, held or Held(), moment)
     until_boot = moment.boot + _memory_span(state, now)
-    system.memory.remembered = Remembered(held, state, until_boot)
+    ends_boot = moment.boot + state.time_left(now).total_seconds()
+    system.memory.remembered = Remembered(held, state, until_boot, ends_boot)
     return state
 
 
 def trusted_now(system: System) -> datetime:
     """The time leases are judged by."""
     held = read_held(system.database) or Held()
-    return _at(trusted_time(held.anchor, held.mark, system.clock.moment()).now)
+    return _at(time_of(system, sound(system, held), system.clock.moment()).now)
+
+
+def time_of(system: System, held: Held, moment: Moment) -> TrustedTime:
+    """The time that what is held says it is at least."""
+    return trusted_time(held.anchor, latest_mark(system, held), moment)
 
 
 def is_wall_clock_wrong(database: Database, clock: Clock) -> bool:
@@ -95,11 +108,14 @@ def is_wall_clock_wrong(database: Database, clock: Clock) -> bool:
 
 def held_lease(system: System) -> Lease | None:
     """The stored lease if it can be believed, whether or not it is over; None without one."""
-    return believed_lease(system, read_held(system.database) or Held())
+    return believed_lease(system, sound(system, read_held(system.database) or Held()))
 
 
 def believed_lease(system: System, held: Held) -> Lease | None:
-    """The lease in `held` if it leads back to the root key and belongs to this installation."""
+    """The lease in `held` if it leads back to the root key and belongs to this installation.
+
+    What is held must be sound.
+    """
     if held.lease is None:
         return None
     try:
@@ -119,11 +135,13 @@ def facts(system: System) -> LicenseFacts:
 
 def facts_of(system: System, row: InstallationRow) -> LicenseFacts:
     """The same from a row that was read already."""
-    held = held_of(row)
-    state, lease, now = _judge(system, held, system.clock.moment())
+    held = sound(system, held_of(row))
+    moment = system.clock.moment()
+    state, lease, now = _judge(system, held_of(row), moment)
     return LicenseFacts(
         state=state,
         now=now,
+        wall=_at(moment.wall),
         lease=lease,
         checked_at=row.checked_at,
         succeeded_at=row.succeeded_at,
@@ -154,36 +172,44 @@ def write_mark(system: System) -> None:
     """
     moment = system.clock.moment()
     held = read_held(system.database)
-    if held is None or held.anchor is None:
-        return
+    if held is None or held.anchor is None or not is_sound(system, held):
+        return  # sealing edited values would make them good
+    mark = Mark(time_of(system, held, moment).now, moment)
+    marked = held.with_mark(mark)
     values: dict[str, object] = {
-        "mark_time": trusted_time(held.anchor, held.mark, moment).now,
+        "mark_time": mark.time,
         "mark_wall": moment.wall,
         "mark_boot_id": moment.boot_id,
         "mark_boot": moment.boot,
+        "seal": seal_of(system.seal_key, marked),
     }
     if held.mark is not None and was_stepped(held.mark.seen, moment):
         values["next_check_at"] = system.clock.now()
-    same_lease = InstallationRow.anchor_iat == held.anchor.iat
+    unchanged = InstallationRow.seal == held.seal  # else somebody wrote since: in the next pass
     with system.database.statement() as connection:
-        connection.execute(
+        written = connection.execute(
             update(InstallationRow)
-            .where(InstallationRow.id == INSTALLATION, same_lease)
+            .where(InstallationRow.id == INSTALLATION, unchanged)
             .values(**values)
         )
+    if written.rowcount:
+        keep_mark(system, held.anchor.iat, mark)
 
 
 def _judge(
     system: System, held: Held, moment: Moment
 ) -> tuple[LicenseState, Lease | None, datetime]:
-    time = trusted_time(held.anchor, held.mark, moment)
+    is_edited = not is_sound(system, held)
+    if is_edited:
+        held = Held()
+    time = time_of(system, held, moment)
     lease = believed_lease(system, held)
     # A lease that cannot be believed, or clocks without their lease: somebody took a part away.
     is_damaged = (lease is None) != (held.anchor is None)
     checks = CheckRecord(
         failure=held.failure_reason or (Reason.CLOCK_AHEAD if time.is_wall_ahead else None),
         revocation=_revocation(system, held),
-        is_damaged=is_damaged or (held.lease is not None and lease is None),
+        is_damaged=is_edited or is_damaged or (held.lease is not None and lease is None),
     )
     machine = system.machine_reader.read(held.choice)
     now = _at(time.now)
@@ -201,10 +227,9 @@ def _revocation(system: System, held: Held) -> Revocation | None:
 
 
 def _last_known(system: System, remembered: Remembered | None) -> LicenseState:
-    if remembered is None or remembered.state.valid_until is None:
+    if remembered is None or system.clock.moment().boot >= remembered.ends_boot:
         return UNREADABLE
-    is_over = system.clock.now() >= remembered.state.valid_until
-    return UNREADABLE if is_over else remembered.state
+    return remembered.state
 
 
 def _memory_span(state: LicenseState, now: datetime) -> float:

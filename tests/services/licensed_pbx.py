@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from sqlalchemy import update
-
 from ayrix_foundation.clock import SystemClock
 from ayrix_foundation.database import Database
 from ayrix_protocol.binding import Hardware, component_hash
@@ -33,11 +31,13 @@ from ayrix_protocol.lease import (
     Mode,
 )
 from ayrix_web.adapters.inventory import SqlInventory
+from ayrix_web.adapters.mark_file import MarkFile
 from ayrix_web.domain.errors import FaultKind, LicenseServerFault
 from ayrix_web.domain.license import Reason
 from ayrix_web.domain.machine import Machine, MachineChoice
 from ayrix_web.domain.ports import Conversation, StepResult
 from ayrix_web.rows import INSTALLATION, Base, InstallationRow
+from ayrix_web.services.seal import put_seal
 from ayrix_web.settings import Settings
 from ayrix_web.system import System
 
@@ -139,7 +139,7 @@ def hold(system: System, vendor: Vendor, features: Sequence[LicensedFeature]) ->
     """Put a lease with these features where an accepted one is stored."""
     moment = system.clock.moment()
     with system.database.write() as session:
-        session.merge(
+        row = session.merge(
             InstallationRow(
                 id=INSTALLATION,
                 counter=1,
@@ -152,26 +152,26 @@ def hold(system: System, vendor: Vendor, features: Sequence[LicensedFeature]) ->
                 anchor_boot=moment.boot,
             )
         )
+        put_seal(system, row)
 
 
 def end_lease(system: System) -> None:
     """Let the lease have ended: what the PBX knows of the time is far behind it."""
     later = system.clock.moment().wall + LARGE
     with system.database.write() as session:
-        session.execute(
-            update(InstallationRow).values(
-                mark_time=later,
-                mark_wall=later,
-                mark_boot_id=system.clock.moment().boot_id,
-                mark_boot=system.clock.moment().boot,
-            )
-        )
+        row = session.get_one(InstallationRow, INSTALLATION)
+        row.mark_time = row.mark_wall = later
+        row.mark_boot_id = system.clock.moment().boot_id
+        row.mark_boot = system.clock.moment().boot
+        put_seal(system, row)
 
 
 def lose_contact(system: System) -> None:
     """Let the last check have failed, so that the grace period runs."""
     with system.database.write() as session:
-        session.execute(update(InstallationRow).values(failure=Reason.UNREACHABLE))
+        row = session.get_one(InstallationRow, INSTALLATION)
+        row.failure = Reason.UNREACHABLE
+        put_seal(system, row)
 
 
 def open_pbx(folder: Path) -> System:
@@ -189,6 +189,8 @@ def open_pbx(folder: Path) -> System:
         license_server=NoLicenseServer(),
         inventory=SqlInventory(settings.database),
         machine_reader=ThisMachine(),
+        mark_store=MarkFile(folder),
+        seal_key=b"s" * 32,
     )
 
 
