@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks import gate_cost, instances, pbx, throughput
+from benchmarks.gate_cost import GateCost
 from benchmarks.load import CONNECTIONS
 from benchmarks.machine import Others, description
 from benchmarks.memory import Memory
@@ -62,14 +63,15 @@ def _measured(folder: Path) -> str:
 
 
 def _figures(
-    rounds: Rounds, gate: tuple[float, ...], memory: Memory, starts: ColdStarts
+    rounds: Rounds, gate: GateCost, memory: Memory, starts: ColdStarts
 ) -> tuple[Figure, ...]:
-    """The figures with the goals of docs/performance.md."""
+    """The figures, with what is to be reached."""
     return (
         Figure("check / bare Flask", "", 2, ratios(rounds, CHECK, BARE), Goal(0.38, True)),
         Figure("check / bound", "", 2, ratios(rounds, CHECK, BOUND), Goal(0.80, True)),
         Figure("License page / bare Flask", "", 2, ratios(rounds, PAGE, BARE), Goal(0.15, True)),
-        Figure("gate, per request", "µs", 1, gate, Goal(30, False)),
+        Figure("gate, added to a request", "µs", 0, gate.added, Goal(30, False)),
+        Figure("gate, called in a loop", "µs", 0, gate.looped),
         Figure("memory of web + agent, PSS", "MB", 0, (memory.pss,), Goal(120, False)),
         Figure("the same if nothing else ran", "MB", 0, (memory.alone,), Goal(120, False)),
         Figure("cold start of web", "s", 2, starts.web, Goal(1.5, False)),
