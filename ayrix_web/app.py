@@ -15,7 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from ayrix_foundation.assets import TEMPLATES
 from ayrix_foundation.logs import configure_logs
 from ayrix_foundation.schema import require_current
-from ayrix_foundation.web import chosen_language
+from ayrix_foundation.web import add_security_headers, chosen_language
 from ayrix_protocol.wire import LARGEST_BODY
 from ayrix_web import settings as settings_module
 from ayrix_web.assembly import MIGRATIONS, build_system, secret_key
@@ -99,6 +99,7 @@ def configure(app: Flask, system: System) -> None:
     """Give an application of ours the session, bounds and host names of the settings."""
     app.secret_key = secret_key(system.settings.instance)
     app.session_interface = SessionOfPages()
+    app.after_request(add_security_headers)  # also where no blueprint of ours answers
     app.config.update(
         SESSION_COOKIE_NAME="ayrix_session",
         SESSION_COOKIE_HTTPONLY=True,

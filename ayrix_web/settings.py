@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -23,16 +24,23 @@ INSTANCE_VARIABLE = "AYRIX_INSTANCE"
 DEFAULT_INSTANCE = Path("instance")
 
 
+_PRINTABLE = re.compile(r"[!-~]+", re.ASCII)
+
+
 def _license_server_url(text: str) -> str:
+    if _PRINTABLE.fullmatch(text) is None:
+        raise ValueError("it must be without spaces, and a name with umlauts in its xn-- form")
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("it must be an https URL, for example https://license.example.com")
-    if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
+    if text.rstrip("/").lower() != f"{parts.scheme}://{parts.netloc}".lower() or parts.username:
         raise ValueError(
             "it must be only scheme, host and port, for example https://license.example.com"
         )
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ValueError("http is allowed for this machine itself only, use https")
+    if not _is_port(parts):
+        raise ValueError("the port must be a number from 1 to 65535")
     if _is_link_local(parts.hostname):
         raise ValueError("a link-local address is no license server")
     return text.rstrip("/")
@@ -45,11 +53,21 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _is_link_local(host: str) -> bool:
+def _is_port(parts: SplitResult) -> bool:
     try:
-        return ip_address(host).is_link_local
+        return parts.port != 0
     except ValueError:
         return False
+
+
+def _is_link_local(host: str) -> bool:
+    """Only a first answer for who types one: connections look at the address they lead to."""
+    try:
+        ip = ip_address(host)
+    except ValueError:
+        return False
+    mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None
+    return (mapped or ip).is_link_local
 
 
 def _root_key(text: str) -> str:

@@ -4,12 +4,13 @@ has no users.
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from flask_babel import Domain
 from flask_wtf import CSRFProtect
 
 from ayrix_foundation.assets import TEMPLATES, TRANSLATIONS, serve_asset
 from ayrix_foundation.web import add_security_headers, remember_choices
+from ayrix_protocol.wire import LARGEST_BODY
 from ayrix_web.web.access import public
 from ayrix_web.web.shell import shell_context
 
@@ -27,6 +28,15 @@ ayrix_api = Blueprint("ayrix_api", __name__)
 ayrix_api.after_request(add_security_headers)
 
 API_PATH = "/api/v1"
+
+
+def bound_body() -> None:
+    """Take no larger body than any form of ours sends, whatever a host allows for its own."""
+    request.max_content_length = request.max_form_memory_size = LARGEST_BODY
+
+
+for blueprint in (ayrix, ayrix_accounts, ayrix_api):
+    blueprint.before_request(bound_body)
 
 for blueprint in (ayrix, ayrix_accounts):
     blueprint.before_request(translations.as_default)

@@ -13,7 +13,7 @@ from flask_babel import get_locale, lazy_gettext
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError, generate_csrf
 from sqlalchemy.exc import DBAPIError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from ayrix_foundation.assets import asset_url
 from ayrix_foundation.database import DatabaseFault, DatabaseUnreadable, fault_of
@@ -87,6 +87,8 @@ def show_http_error(error: HTTPException) -> Response:
     """Any HTTP error; a redirect or another ready response passes."""
     if error.response is not None or error.code is None:
         return make_response(error.get_response())
+    if isinstance(error, SecurityError):
+        return _unknown_host_page()
     if error.code == HTTPStatus.FORBIDDEN:
         return error_page(403, _("No access"), no_access_words())
     title, text = PAGES.get(error.code, (error.name, error.description or ""))
@@ -178,13 +180,27 @@ def _database_page(fault: DatabaseFault) -> Response:
     return response
 
 
+def _unknown_host_page() -> Response:
+    """Without links, which Flask cannot build for a host name that it does not trust."""
+    text = _(
+        "This system does not answer under the name in the address bar. Use its usual name or "
+        "address; an administrator can allow further names in its settings."
+    )
+    template = current_app.jinja_env.get_template("shell/plain.html")
+    html = template.render(locale=_language(), title=PAGES[400][0], text=text)
+    return add_security_headers(make_response(html, 400))
+
+
 def _shell() -> Shell:
     try:
         return build_shell()
     except (DBAPIError, DatabaseUnreadable):
-        locale = get_locale()
-        language = locale.language if locale else "en"
-        return Shell(PRODUCT, VERSION, (), None, None, None, language, chosen_theme())
+        return Shell(PRODUCT, VERSION, (), None, None, None, _language(), chosen_theme())
+
+
+def _language() -> str:
+    locale = get_locale()
+    return locale.language if locale else "en"
 
 
 for blueprint in (ayrix, ayrix_accounts):

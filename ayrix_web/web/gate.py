@@ -8,12 +8,16 @@ from flask import Flask, Response, make_response, redirect, request, session, ur
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import SecurityError
 
+from ayrix_foundation.web import add_security_headers
 from ayrix_protocol.problems import PROBLEM_TYPE
 from ayrix_web.services import licensing
 from ayrix_web.web.extension import system
 
 WANTED = "ayrix_wanted"
 """Where in the session the page stands that the user wanted before he met the lock."""
+
+LONGEST_WANTED = 1_000
+"""Characters; browsers drop a session cookie that grows beyond 4 KiB (RFC 6265, 6.1)."""
 
 OPEN_ENDPOINTS = frozenset(
     {
@@ -44,9 +48,7 @@ def gate() -> ResponseReturnValue | None:
     if not licensing.current(system()).status.is_locked:
         return None
     _remember_wanted_page()
-    response = make_response(_to_activation())
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return add_security_headers(make_response(_to_activation()))
 
 
 def _to_activation() -> ResponseReturnValue:
@@ -65,5 +67,6 @@ def _to_activation() -> ResponseReturnValue:
 
 def _remember_wanted_page() -> None:
     is_page = request.method == "GET" and request.accept_mimetypes.accept_html
-    if is_page and request.endpoint is not None:
-        session[WANTED] = request.script_root + request.full_path.rstrip("?")
+    wanted = request.script_root + request.full_path.rstrip("?")
+    if is_page and request.endpoint is not None and len(wanted) <= LONGEST_WANTED:
+        session[WANTED] = wanted
