@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext
 
 from ayrix_foundation.audit import AGENT, COMMAND_LINE
 from ayrix_protocol.problems import ProblemCode
+from ayrix_protocol.rebindings import Decision
 from ayrix_web.domain.access import Access, Module
 from ayrix_web.services.audit_log import AuditEntry
 from ayrix_web.web.account_words import ACCESS
@@ -36,6 +37,9 @@ ACTIONS: Mapping[str, str] = {
     "order.sent_again": lazy_gettext("Order sent again"),
     "order.refused": lazy_gettext("Order refused"),
     "order.cancelled": lazy_gettext("Order cancelled"),
+    "seller.asked": lazy_gettext("Reseller asked"),
+    "seller.answered": lazy_gettext("Reseller answered"),
+    "seller.refused": lazy_gettext("Request to the reseller refused"),
 }
 """What was done, by the action that the services record."""
 
@@ -63,6 +67,7 @@ def _refused(label: str) -> ResultWords:
 RESULTS: Mapping[str, ResultWords] = {
     "done": ResultWords(lazy_gettext("Done"), "ok", "check"),
     "wrong_password": _refused(lazy_gettext("Wrong password")),
+    Decision.DECLINED.value: _refused(lazy_gettext("Declined")),
     **{stage.value: ResultWords(w.label, w.kind, w.icon) for stage, w in STAGES.items()},
     **{reason.value: _refused(words.title) for reason, words in REASONS.items()},
     ProblemCode.UNKNOWN_KEY.value: _refused(lazy_gettext("Unknown key")),
@@ -89,6 +94,7 @@ DETAILS: Mapping[str, str] = {
     "module": lazy_gettext("Module"),
     "old": lazy_gettext("Before"),
     "new": lazy_gettext("After"),
+    "reason": lazy_gettext("Reason"),
 }
 """What a detail is, by its name."""
 

@@ -20,6 +20,7 @@ import ayrix_web.services
 from ayrix_foundation.audit import AGENT, COMMAND_LINE, Actor, Entry, record
 from ayrix_protocol.lease import Category, LicensedFeature
 from ayrix_protocol.orders import OrderState
+from ayrix_protocol.rebindings import Decision
 from ayrix_web.domain.access import Access, Module
 from ayrix_web.domain.license import Reason
 from ayrix_web.rows import AUDIT
@@ -206,7 +207,14 @@ def test_every_action_that_is_recorded_has_words() -> None:
 
 
 def test_every_outcome_a_person_can_cause_has_words() -> None:
-    outcomes = {"done", "wrong_password", *Reason, *OrderState}
+    outcomes = {
+        "done",
+        "wrong_password",
+        *Reason,
+        *OrderState,
+        Decision.APPROVED,
+        Decision.DECLINED,
+    }
     assert outcomes <= set(audit_words.RESULTS)
 
 
