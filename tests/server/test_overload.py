@@ -84,7 +84,9 @@ def test_who_shows_no_lease_waits_like_after_a_failed_check(
         assert 5 <= pause_of(device) <= 300
 
 
-def test_everybody_who_is_sent_away_makes_the_line_longer(server: Server, device: TestDevice) -> None:
+def test_everybody_who_is_sent_away_makes_the_line_longer(
+    server: Server, device: TestDevice
+) -> None:
     line = server.client.application.extensions[ADMISSION].line
     with server.client.application.test_request_context(
         f"{API}/checks", headers={PROOF_HEADER: "x.y.z"}
@@ -180,9 +182,9 @@ def test_under_overload_some_are_served_and_the_others_sent_away_at_once(slow_po
     statuses = Counter(status for status, _pause, _took in answers)
     # A proof of nobody: 401 says that the request was looked at.
     assert set(statuses) == {401, 503}
-    assert statuses[401] >= 20
-    assert statuses[503] >= 10
+    assert statuses[401] >= 10
+    assert statuses[503] >= 5
     assert all(pause for status, pause, _took in answers if status == 503)
     assert all(took > PATIENCE.total_seconds() for status, _pause, took in answers if status == 503)
-    time.sleep(0.5)
+    time.sleep(1.1)  # nobody waits any more
     assert _status(slow_port, "POST", f"{API}/checks")[0] == 401

@@ -159,6 +159,8 @@ def test_a_copy_of_the_elder_on_another_machine_never_wins(
     assert elder.check().code == (409, "hardware_mismatch")
     assert row_of(server, elder).state == InstallationState.REPLACED
     assert newer.check().status_code == 200
+    elder.hardware = newer.hardware
+    assert elder.check().code == (409, "prove_alive")  # the echo was used up
 
 
 def test_the_elder_wins_also_with_the_key_in_its_hand(
