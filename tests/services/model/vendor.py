@@ -140,6 +140,7 @@ class Vendor:
 
     def clear_doubt(self, installation: str) -> None:
         """The seller has spoken with the customer: there is one machine only."""
+        self.steps.left = None
         with self.system.database.write() as session:
             row = session.get(InstallationRow, installation)
             if row is not None:
@@ -147,6 +148,7 @@ class Vendor:
 
     def bind_address(self, installation: str, address: str) -> None:
         """The seller lets the box move to another address."""
+        self.steps.left = None
         with self.system.database.write() as session:
             row = session.get(InstallationRow, installation)
             if row is not None:
