@@ -10,7 +10,7 @@ PYTEST := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(PY) -m pytest -n 2 --dist lo
 COMPILE := $(PY) -m tools.translations compile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check fix bench gallery migration translations vendor
+.PHONY: help demo test test-all check fix model-bites bench gallery migration translations vendor
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r target text; do \
@@ -47,6 +47,10 @@ fix: ## format, and mend what the linter can mend
 	@$(SET_UP)
 	.venv/bin/ruff check --quiet --fix-only .
 	.venv/bin/ruff format --quiet .
+
+model-bites: ## switch each cure of the protocol off and see the model test notice it
+	@$(SET_UP)
+	@$(PY) -m tests.services.model.bites
 
 bench: ## the figures of benchmarks/README.md
 	@$(SET_UP)

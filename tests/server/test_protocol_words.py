@@ -41,7 +41,9 @@ def test_a_refusal_never_uses_up_a_lease(device: TestDevice) -> None:
     assert device.held().seq == before + 1
 
 
-def test_another_device_s_lease_is_never_held_against_anybody(device: TestDevice, server: Server) -> None:
+def test_another_device_s_lease_is_never_held_against_anybody(
+    device: TestDevice, server: Server
+) -> None:
     other = server.activated(hardware=device.hardware)
     stolen, device.lease = device.lease, other.lease
     assert device.check().status_code == 200

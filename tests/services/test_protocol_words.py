@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -52,13 +53,14 @@ def test_a_lease_lasts_as_long_as_it_says_and_never_72_hours_by_itself(
 
 def test_the_mark_never_falls_whatever_the_clock_and_the_power_do(active_pbx: Pbx) -> None:
     clock, marks = active_pbx.clock, [mark(active_pbx)]
-    for disturb in (
+    disturbances: tuple[Callable[[], None], ...] = (
         lambda: clock.step(timedelta(days=-400)),
         clock.reboot,
         lambda: clock.step(timedelta(days=500)),
         lambda: clock.step(-timedelta(seconds=clock.wall)),
         lambda: clock.reboot(timedelta(days=2)),
-    ):
+    )
+    for disturb in disturbances:
         disturb()
         clock.go_on(timedelta(hours=1))
         licensing.write_mark(active_pbx.system)
