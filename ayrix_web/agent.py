@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from ayrix_foundation.audit import AGENT
 from ayrix_foundation.clock import Clock
-from ayrix_web.services import checks, housekeeping, licensing, outbox, quota
+from ayrix_web.services import checks, housekeeping, licensing, outbox, quota, replacement
 from ayrix_web.system import System
 
 LONGEST_NAP = timedelta(seconds=15)
@@ -146,6 +146,7 @@ def jobs_of(system: System) -> tuple[Job, ...]:
         Job("mark", lambda: licensing.write_mark(system)),
         Job("check", lambda: _check(system), lambda: check_due(system)),
         Job("outbox", lambda: outbox.send_waiting(system), lambda: outbox.next_send_at(system)),
+        Job("seller", lambda: replacement.poll(system), lambda: replacement.next_poll_at(system)),
         Job("counts", count.run, count.due),
         Job("tidy", tidy.run, tidy.due),
     )

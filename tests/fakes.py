@@ -55,6 +55,12 @@ from ayrix_protocol.orders import (
     quote_hash,
 )
 from ayrix_protocol.problems import STATUS, Problem, ProblemCode
+from ayrix_protocol.rebindings import (
+    Decision,
+    DecisionAnswer,
+    PollAnswer,
+    ReplacementRequest,
+)
 from ayrix_web.domain.errors import FaultKind, LicenseServerFault, Refused
 from ayrix_web.domain.machine import Machine, MachineChoice
 from ayrix_web.domain.ports import (
@@ -202,6 +208,8 @@ class FakeLicenseServer:
         self.lose_order_answer = False
         self.fulfills = True
         self.placed: dict[UUID, Order] = {}
+        self.wanted: ReplacementRequest | None = None
+        self.decided: DecisionAnswer | None = None
         self.seq = 0
         self.asked: list[str] = []
 
@@ -223,6 +231,26 @@ class FakeLicenseServer:
                 break
         return results
 
+    def ask_replacement(self, request: ReplacementRequest) -> PollAnswer:
+        self._answer("ask_replacement")
+        if request.license_key not in {None, self.key}:
+            raise refused(ProblemCode.UNKNOWN_KEY)
+        self.wanted = request
+        self.decided = DecisionAnswer(state=Decision.WAITING)
+        return PollAnswer(poll_url="/api/v1/replacements/token", retry_after_s=30)
+
+    def decision(self, poll_url: str) -> DecisionAnswer:
+        self._answer("decision")
+        if self.decided is None:
+            raise refused(ProblemCode.NOT_FOUND)
+        return self.decided
+
+    def answer_request(self, state: Decision, reason: str = "") -> None:
+        """What the seller says to what was asked of him."""
+        self.decided = DecisionAnswer(state=state, reason=reason)
+        if self.wanted is not None and state is Decision.APPROVED:
+            self.bound_address = self.wanted.device.address
+
     def key_set(self) -> str:
         jwk = public_jwk(self.signing.key)
         published = PublishedKey(
@@ -232,7 +260,8 @@ class FakeLicenseServer:
 
     def activate(self, request: ActivationRequest) -> Reply[LeaseAnswer]:
         self._answer("activate")
-        if request.license_key != self.key:
+        is_approved = self.decided is not None and self.decided.state is Decision.APPROVED
+        if request.license_key != self.key and not (request.license_key is None and is_approved):
             raise refused(ProblemCode.UNKNOWN_KEY)
         return self._lease_reply(request.device.hardware)
 

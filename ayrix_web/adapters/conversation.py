@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from ayrix_protocol.proof import (
     make_proof,
     without_query,
 )
+from ayrix_protocol.rebindings import DecisionAnswer, PollAnswer, ReplacementRequest
 from ayrix_protocol.wire import WireModel
 from ayrix_web.adapters.license_http import HttpAnswer, Line
 from ayrix_web.domain.errors import FaultKind, LicenseServerFault, Refused
@@ -45,6 +47,7 @@ KEY_SET_PATH = "/.well-known/license-keys"
 JSON_TYPE = "application/json"
 GOOD = frozenset({HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED})
 COME_AGAIN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+POLL_PATH = re.compile(rf"{API}(/[A-Za-z0-9_-]+)+")
 COMPACT_DOTS = 2
 """A compact JWS has three parts (RFC 7515, section 3.1)."""
 
@@ -121,6 +124,17 @@ class HttpConversation(Conversation):
         path = f"/orders/{quote(code, safe='')}/cancellation"
         return _value(OneOrder, self._ask("POST", path).answer)
 
+    def ask_replacement(self, request: ReplacementRequest) -> PollAnswer:
+        """`POST /replacements`."""
+        return _value(PollAnswer, self._ask("POST", "/replacements", request).answer)
+
+    def decision(self, poll_url: str) -> DecisionAnswer:
+        """`GET poll_url`; only a path of the same server's is asked."""
+        path = poll_url.removeprefix(self.origin)
+        if POLL_PATH.fullmatch(path) is None:
+            raise LicenseServerFault(FaultKind.SERVER_ERROR)
+        return _value(DecisionAnswer, self._ask("GET", path.removeprefix(API)).answer)
+
     def key_set(self) -> str:
         """The signed document of `GET /.well-known/license-keys`, which needs no proof."""
         answer = self.line.send("GET", KEY_SET_PATH, {})
@@ -185,7 +199,7 @@ def refusal_of(answer: HttpAnswer, jti: str) -> Refused | LicenseServerFault:
     if problem.req not in {None, jti}:
         return LicenseServerFault(FaultKind.UNTRUSTED)
     if answer.status in COME_AGAIN:
-        return LicenseServerFault(FaultKind.BUSY, retry_after_s=later)
+        return LicenseServerFault(FaultKind.SERVER_BUSY, retry_after_s=later)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return LicenseServerFault(FaultKind.SERVER_ERROR, retry_after_s=later)
     return Refused(problem)

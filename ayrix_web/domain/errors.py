@@ -22,8 +22,10 @@ class FaultKind(StrEnum):
     """It answered with a signature that the pinned root key does not vouch for, or for
     another request.
     """
+    SERVER_BUSY = "server_busy"
+    """It asked to come again later."""
     BUSY = "busy"
-    """It asked to come again later, or another process here is speaking with it."""
+    """Another process here is speaking with it."""
 
 
 class LicenseServerFault(Exception):

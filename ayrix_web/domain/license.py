@@ -96,19 +96,31 @@ def evaluate(
         return LicenseState(
             Status.DEACTIVATED, Reason.HARDWARE_MISMATCH, valid_until, fitting.differs
         )
-    reason = checks.failure or _reason_of(fitting.differs)
+    differs, reason = fitting.differs, checks.failure or _reason_of(fitting.differs)
     if lease.provisional is not None:
-        reason = Reason.HARDWARE_MISMATCH
+        differs, reason = differs | _left_behind(lease, machine), Reason.HARDWARE_MISMATCH
     if now >= valid_until:
         ended = reason or Reason.UNREACHABLE
-        return LicenseState(Status.DEACTIVATED, ended, valid_until, fitting.differs)
+        return LicenseState(Status.DEACTIVATED, ended, valid_until, differs)
     status = Status.ACTIVE if reason is None else Status.GRACE
-    return LicenseState(status, reason, valid_until, fitting.differs)
+    return LicenseState(status, reason, valid_until, differs)
 
 
 def _end(lease: Lease) -> datetime:
     end = lease.exp if lease.provisional is None else min(lease.exp, lease.provisional)
     return datetime.fromtimestamp(end, UTC)
+
+
+def _left_behind(lease: Lease, machine: Machine) -> frozenset[Component]:
+    """What differs from the machine a provisional lease is still bound to."""
+    binding = lease.binding
+    return fit(
+        binding.required,
+        binding.bound_hardware,
+        binding.addresses,
+        machine.hardware,
+        machine.address,
+    ).differs
 
 
 def _reason_of(differs: frozenset[Component]) -> Reason | None:

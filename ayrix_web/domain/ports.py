@@ -21,6 +21,7 @@ from ayrix_protocol.orders import (
     OrderRequest,
     Quote,
 )
+from ayrix_protocol.rebindings import DecisionAnswer, PollAnswer, ReplacementRequest
 from ayrix_web.domain.errors import FaultKind
 from ayrix_web.domain.machine import Machine, MachineChoice
 
@@ -71,6 +72,12 @@ class Conversation(Protocol):
 
     def cancel(self, code: str) -> OneOrder:
         """Take an order back that is still on the way."""
+
+    def ask_replacement(self, request: ReplacementRequest) -> PollAnswer:
+        """Ask the seller for other hardware or another address; safe to repeat."""
+
+    def decision(self, poll_url: str) -> DecisionAnswer:
+        """What the seller decided about a request."""
 
     def key_set(self) -> str:
         """The signed document with the server's signing keys."""

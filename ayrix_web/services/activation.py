@@ -28,7 +28,7 @@ def activate(system: System, key_text: str, actor: Actor) -> None:
     server's reason.
     """
     key = normalized(key_text)
-    _throttle(system, actor)
+    throttle(system, actor)
     with system.license_server.conversation() as server:
         request = ActivationRequest(license_key=key, device=describe_device(system))
         try:
@@ -46,7 +46,8 @@ def diagnose(system: System) -> tuple[StepResult, ...]:
     return tuple(system.license_server.diagnose())
 
 
-def _throttle(system: System, actor: Actor) -> None:
+def throttle(system: System, actor: Actor) -> None:
+    """Count a try with a key from this address; raises TooManyTries."""
     now = system.clock.now()
     wait = count_try(system.database, ATTEMPTS, _bucket(actor), ACTIVATION_LIMIT, now)
     if wait is not None:

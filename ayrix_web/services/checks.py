@@ -35,6 +35,7 @@ _REASON_OF_REFUSAL = {
 _REASON_OF_FAULT = {
     FaultKind.SERVER_ERROR: Reason.SERVER_ERROR,
     FaultKind.UNTRUSTED: Reason.SERVER_ERROR,
+    FaultKind.SERVER_BUSY: Reason.SERVER_ERROR,
 }
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from ayrix_foundation.clock import Clock, Moment
 from ayrix_foundation.database import Database, DatabaseMissing, DatabaseUnreadable
 from ayrix_protocol.jws import InvalidDocument
-from ayrix_protocol.lease import Contacts, Lease, Revocation
+from ayrix_protocol.lease import DEFAULT_LEASE, Contacts, Lease, Revocation, retry_interval
 from ayrix_web.domain.errors import FaultKind
 from ayrix_web.domain.license import CheckRecord, LicenseState, Reason, Status, evaluate
 from ayrix_web.domain.machine import Machine
@@ -57,6 +57,22 @@ class LicenseFacts:
     key_hint: str | None
     installation_id: str
     license_server: str
+
+    @property
+    def runs_until(self) -> datetime | None:
+        """When the license ends on hardware it is only lent to; None on its own."""
+        provisional = self.lease.provisional if self.lease else None
+        return None if provisional is None else _at(provisional)
+
+    @property
+    def is_clock_behind(self) -> bool:
+        """Whether this machine's clock is surely behind the time the license is judged by."""
+        return (self.now - self.wall).total_seconds() > TRUSTWORTHY_DIFFERENCE_S
+
+    @property
+    def is_clock_ahead(self) -> bool:
+        """Whether it is so far ahead that it was not believed."""
+        return (self.wall - self.now).total_seconds() > TRUSTWORTHY_DIFFERENCE_S
 
 
 def current(system: System) -> LicenseState:
@@ -156,12 +172,21 @@ def facts_of(system: System, row: InstallationRow) -> LicenseFacts:
 
 
 def next_check_at(system: System) -> datetime | None:
-    """When the agent must check; None while this PBX was never activated."""
+    """When the agent must check; None while this PBX was never activated.
+
+    A locked one asks at the retry interval, whatever was planned before it was locked: a disk in
+    another machine or an old backup may be all that happened.
+    """
     with system.database.read() as session:
         row = session.get(InstallationRow, INSTALLATION)
         if row is None or row.lease is None:
             return None
-        return row.next_check_at or system.clock.now()
+        held, planned, checked_at = held_of(row), row.next_check_at, row.checked_at
+    if planned is None or checked_at is None or not current(system).status.is_locked:
+        return planned or system.clock.now()
+    lease = believed_lease(system, sound(system, held))
+    retry = lease.retry_interval if lease else retry_interval(DEFAULT_LEASE)
+    return min(planned, checked_at + retry)
 
 
 def write_mark(system: System) -> None:
@@ -206,14 +231,25 @@ def _judge(
     lease = believed_lease(system, held)
     # A lease that cannot be believed, or clocks without their lease: somebody took a part away.
     is_damaged = (lease is None) != (held.anchor is None)
+    now = _at(time.now)
     checks = CheckRecord(
-        failure=held.failure_reason or (Reason.CLOCK_AHEAD if time.is_wall_ahead else None),
+        failure=held.failure_reason or _clock_fault(time, lease, moment),
         revocation=_revocation(system, held),
         is_damaged=is_edited or is_damaged or (held.lease is not None and lease is None),
     )
     machine = system.machine_reader.read(held.choice)
-    now = _at(time.now)
     return evaluate(lease, checks, machine, now), lease, now
+
+
+def _clock_fault(time: TrustedTime, lease: Lease | None, moment: Moment) -> Reason | None:
+    """What is wrong with the wall clock, if anything: a lease that is over although the clock
+    says otherwise needs a word.
+    """
+    if time.is_wall_ahead:
+        return Reason.CLOCK_AHEAD
+    is_over = lease is not None and moment.wall < lease.exp <= time.now
+    is_behind = time.now - moment.wall > TRUSTWORTHY_DIFFERENCE_S
+    return Reason.CLOCK_BEHIND if is_over and is_behind else None
 
 
 def _revocation(system: System, held: Held) -> Revocation | None:

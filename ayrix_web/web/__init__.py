@@ -10,6 +10,7 @@ from ayrix_web.web import (
     order_form,
     orders,
     users,
+    ways_back,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "order_form",
     "orders",
     "users",
+    "ways_back",
 ]

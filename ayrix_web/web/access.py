@@ -30,6 +30,10 @@ PUBLIC_WHILE_LOCKED = "public while locked"
 """Declared by the activation page: open to anybody while deactivated or unlicensed, and to users
 with full access to licenses otherwise (product.md, Activation page)."""
 
+ADMINISTRATOR_UNLESS_LOCKED = "administrator unless locked"
+"""Declared by what an administrator may do: by his session, and while locked, when nobody can sign
+in, by his name and password, which the view itself asks for."""
+
 SIGNED_IN = "signed in"
 """Declared by views that any signed-in user may use, like the own password."""
 
@@ -138,6 +142,24 @@ def public_while_locked(
         return protected(*args, **kwargs)
 
     setattr(checked, DECLARATION, PUBLIC_WHILE_LOCKED)
+    return checked
+
+
+def requires_administrator_unless_locked(
+    view: Callable[Parameters, ResponseReturnValue],
+) -> Callable[Parameters, ResponseReturnValue]:
+    """Let only administrators into the view; while locked anybody, and the view must ask for an
+    administrator's name and password.
+    """
+    protected = requires_administrator(view)
+
+    @wraps(view)
+    def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> ResponseReturnValue:
+        if licensing.current(system()).status.is_locked:
+            return view(*args, **kwargs)
+        return protected(*args, **kwargs)
+
+    setattr(checked, DECLARATION, ADMINISTRATOR_UNLESS_LOCKED)
     return checked
 
 

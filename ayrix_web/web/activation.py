@@ -3,44 +3,53 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from urllib.parse import quote, urlencode
 
 from flask import Response, redirect, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
-from flask_wtf import FlaskForm
-from wtforms import StringField
-from wtforms.validators import InputRequired
 
 from ayrix_foundation.web import local_path
 from ayrix_protocol.activation_key import MistypedKey
 from ayrix_protocol.lease import Contact
+from ayrix_protocol.problems import ProblemCode
 from ayrix_web.domain.errors import LicenseServerFault, Refused, TooManyTries
 from ayrix_web.domain.license import Reason, Status
 from ayrix_web.domain.ports import DiagnosisStep, StepResult
-from ayrix_web.services import activation, checks, licensing
+from ayrix_web.services import activation, checks, licensing, replacement
 from ayrix_web.services.checks import CheckOutcome
 from ayrix_web.services.licensing import LicenseFacts
 from ayrix_web.web.access import current_account, public_while_locked
+from ayrix_web.web.activation_forms import ActivationForm, AddressForm, ReplacementForm
 from ayrix_web.web.blueprints import ayrix
-from ayrix_web.web.extension import actor, system
+from ayrix_web.web.extension import actor, extension, system
 from ayrix_web.web.formats import format_span, format_when
 from ayrix_web.web.gate import WANTED
 from ayrix_web.web.license import check_words
 from ayrix_web.web.rendering import page, say_next
 from ayrix_web.web.words import fault_words, refusal_words
 
-WITH_A_KEY = frozenset(
-    {
-        Reason.NEVER_ACTIVATED,
-        Reason.STATE_DAMAGED,
-        Reason.REVOKED,
-        Reason.CLONE_SUSPECTED,
-        Reason.HARDWARE_MISMATCH,
-    }
-)
-"""Reasons for which the activation key is the likely way out; for the others it is a check."""
+
+class Way(StrEnum):
+    """A step of the page; one of them is open."""
+
+    CHECK = "check"
+    ACTIVATION = "activation"
+    REPLACEMENT = "replacement"
+    ADDRESS = "address"
+
+
+LIKELY = {
+    Reason.NEVER_ACTIVATED: Way.ACTIVATION,
+    Reason.STATE_DAMAGED: Way.ACTIVATION,
+    Reason.REVOKED: Way.ACTIVATION,
+    Reason.CLONE_SUSPECTED: Way.ACTIVATION,
+    Reason.HARDWARE_MISMATCH: Way.REPLACEMENT,
+    Reason.IP_MISMATCH: Way.ADDRESS,
+}
+"""The likely way out of a reason; of the others it is a check."""
 
 STEPS = {
     DiagnosisStep.NAME_RESOLUTION: lazy_gettext("Name resolution"),
@@ -50,44 +59,28 @@ STEPS = {
 }
 
 
-class ActivationForm(FlaskForm):
-    """The activation key, as a person writes it."""
-
-    class Meta:
-        """The blueprint checks the token of every form already."""
-
-        csrf = False
-
-    key = StringField(
-        lazy_gettext("Activation key"),
-        [InputRequired(lazy_gettext("Enter the activation key."))],
-        description=lazy_gettext(
-            "27 characters in groups of four. Spaces, dashes and lower case do not matter."
-        ),
-    )
-
-    def refuse(self, text: str) -> None:
-        """Say at the field why this key does not do."""
-        self.key.errors = [*self.key.errors, text]
-
-
 @ayrix.get("/activation")
 @public_while_locked
 def show_activation() -> ResponseReturnValue:
     """Why this system is locked and what helps."""
-    return activation_page(ActivationForm(formdata=None))
+    was_locked = licensing.current(system()).status.is_locked
+    replacement.poll(system())
+    if was_locked and not licensing.current(system()).status.is_locked:
+        return to_wanted_page("ok", _("This system is activated."))
+    return activation_page()
 
 
 @ayrix.post("/activation/check")
 @public_while_locked
 def check_again() -> ResponseReturnValue:
     """Check now; if that does not open the system, try and show each step on the way."""
+    replacement.poll(system())
     outcome = checks.check(system(), actor(current_account()))
     has_failed = outcome.fault is not None or outcome.refusal is not None
     if not outcome.state.status.is_locked and (not has_failed or current_account() is None):
         return to_wanted_page(*check_words(outcome))
     steps = activation.diagnose(system())
-    return activation_page(ActivationForm(formdata=None), outcome=outcome, steps=steps)
+    return activation_page(outcome=outcome, steps=steps)
 
 
 @ayrix.post("/activation")
@@ -100,8 +93,8 @@ def activate() -> ResponseReturnValue:
     try:
         activation.activate(system(), form.key.data or "", actor(current_account()))
     except (MistypedKey, Refused, LicenseServerFault, TooManyTries) as error:
-        form.refuse(failure_words(error))
-        return activation_page(form)
+        form.refuse(failure_words(error), form.key)
+        return activation_page(form, replacing=_for_this_machine(form, error))
     return to_wanted_page("ok", _("This system is activated."))
 
 
@@ -127,27 +120,73 @@ def failure_words(error: MistypedKey | Refused | LicenseServerFault | TooManyTri
 
 
 def activation_page(
-    form: ActivationForm,
+    form: ActivationForm | None = None,
+    *,
+    replacing: ReplacementForm | None = None,
+    moving: AddressForm | None = None,
     outcome: CheckOutcome | None = None,
     steps: tuple[StepResult, ...] = (),
 ) -> Response:
-    """The page, after a check with its results, after a wrong key with what is wrong (422)."""
+    """The page: after a check with its results, after a form that failed with what is wrong
+    (422).
+    """
     facts = licensing.facts(system())
     reason = facts.state.reason or Reason.NEVER_ACTIVATED
+    failed = next((sent for sent in (form, replacing, moving) if sent and sent.errors), None)
     return page(
         "ayrix/activation.html",
-        422 if form.errors else 200,
-        form=form,
+        422 if failed else 200,
+        form=form or ActivationForm(formdata=None),
+        replacing=replacing or ReplacementForm(formdata=None),
+        moving=moving or AddressForm(formdata=None),
+        failed=failed,
+        likely=Way.CHECK if outcome else _likely(facts, form, replacing, moving),
         facts=facts,
         state=facts.state,
         reason=reason,
+        requests=replacement.requests_of(system()),
         is_new=facts.state.reason is Reason.NEVER_ACTIVATED,
-        is_key_likely=facts.state.reason in WITH_A_KEY and outcome is None,
+        can_move=can_move(facts),
         events=events(facts),
         result=check_words(outcome) if outcome else None,
         diagnosis=diagnosis(steps),
         mail_to=lambda contact: mail_to(contact, facts, reason),
     )
+
+
+def _likely(
+    facts: LicenseFacts,
+    form: ActivationForm | None,
+    replacing: ReplacementForm | None,
+    moving: AddressForm | None,
+) -> Way:
+    if moving is not None:
+        return Way.ADDRESS
+    if form is not None:
+        return Way.ACTIVATION
+    if replacing is not None:
+        return Way.REPLACEMENT
+    reason = facts.state.reason
+    likely = Way.CHECK if reason is None else LIKELY.get(reason, Way.CHECK)
+    return Way.CHECK if likely is Way.ADDRESS and not can_move(facts) else likely
+
+
+def can_move(facts: LicenseFacts) -> bool:
+    """Whether moving the license to this address can be asked for here and now."""
+    differs = facts.lease is not None and facts.machine.address not in facts.lease.binding.addresses
+    if not facts.state.status.is_locked:
+        account = current_account()
+        return differs and account is not None and account.is_admin
+    return differs and extension().has_accounts
+
+
+def _for_this_machine(
+    form: ActivationForm, error: MistypedKey | Refused | LicenseServerFault | TooManyTries
+) -> ReplacementForm | None:
+    """The request that helps if the key is bound to another machine, with that key filled in."""
+    if not isinstance(error, Refused) or error.code is not ProblemCode.BOUND_ELSEWHERE:
+        return None
+    return ReplacementForm(formdata=None, data={"key": form.key.data})
 
 
 def mail_to(contact: Contact, facts: LicenseFacts, reason: Reason) -> str:

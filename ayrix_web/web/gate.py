@@ -24,6 +24,8 @@ OPEN_ENDPOINTS = frozenset(
         "ayrix.show_activation",
         "ayrix.check_again",
         "ayrix.activate",
+        "ayrix.request_replacement",
+        "ayrix.request_address",
         "ayrix.static_file",
         "ayrix.healthz",
     }

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from ayrix_web.domain.access import Access, Module
 from ayrix_web.domain.ports import InventoryUnavailable
-from ayrix_web.services import checks
+from ayrix_web.services import checks, replacement
 from ayrix_web.services.checks import CheckOutcome
 from ayrix_web.services.overview import FeatureUse, Overview, overview
 from ayrix_web.web.access import current_account, requires
@@ -31,6 +31,7 @@ def show_license() -> ResponseReturnValue:
         facts=seen.facts,
         state=state,
         left=state.time_left(now),
+        requests=replacement.requests_of(system()),
         is_critical=state.time_left(now) < CRITICAL,
         missing=missing(seen),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Response, flash, get_flashed_messages, make_response, render_template
 
+from ayrix_protocol.rebindings import Decision
 from ayrix_web.domain.access import Access, Module
 from ayrix_web.domain.order import OrderStage
 from ayrix_web.web import feature_words, formats, order_words, words
@@ -38,6 +39,7 @@ TEMPLATE_WORDS = {
     "reason_title": words.reason_title,
     "reason_text": words.reason_text,
     "fault_words": words.fault_words,
+    "Decision": Decision,
     "seller_name": words.seller_name,
     "support_name": words.support_name,
     "contact_line": words.contact_line,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from flask_babel import gettext as _
@@ -53,12 +53,18 @@ REASONS = {
     Reason.IP_MISMATCH: ReasonWords(
         lazy_gettext("The IP address changed"),
         lazy_gettext("This system uses %(own)s, the license is bound to %(bound)s."),
-        lazy_gettext("Put the address back, or ask %(seller)s to move the license."),
+        lazy_gettext(
+            "Put the address %(bound)s back, or let an administrator ask %(seller)s to move the "
+            "license. An address of the last 30 days is taken back by itself."
+        ),
     ),
     Reason.HARDWARE_MISMATCH: ReasonWords(
         lazy_gettext("The hardware changed"),
         lazy_gettext("The license is bound to other hardware. Changed: %(components)s."),
-        lazy_gettext("Ask %(seller)s for a replacement of the hardware."),
+        lazy_gettext(
+            "Check again: for up to 7 days the license may run on here. Request the replacement "
+            "from %(seller)s."
+        ),
     ),
     Reason.SUSPENDED: ReasonWords(
         lazy_gettext("The license is suspended"),
@@ -73,12 +79,18 @@ REASONS = {
     Reason.CLOCK_BEHIND: ReasonWords(
         lazy_gettext("The clock is behind"),
         lazy_gettext("The clock of this system is behind the time of the license server."),
-        lazy_gettext("Set the time and check again. If that does not help, ask %(support)s."),
+        lazy_gettext(
+            "The next answer of the license server heals this: set the time and check again. If "
+            "that does not help, ask %(support)s."
+        ),
     ),
     Reason.CLOCK_AHEAD: ReasonWords(
         lazy_gettext("The clock is ahead"),
         lazy_gettext("The clock of this system is ahead of the time of the license server."),
-        lazy_gettext("Set the time right and check again. If that does not help, ask %(support)s."),
+        lazy_gettext(
+            "The next answer of the license server heals this: set the time right and check "
+            "again. If that does not help, ask %(support)s."
+        ),
     ),
     Reason.CLONE_SUSPECTED: ReasonWords(
         lazy_gettext("Two machines use this license"),
@@ -94,6 +106,22 @@ REASONS = {
         lazy_gettext("Enter the activation key again. If that does not help, ask %(support)s."),
     ),
 }
+
+PROVISIONAL = ReasonWords(
+    lazy_gettext("The license runs on for a while on other hardware"),
+    lazy_gettext("The license is bound to other hardware. Changed: %(components)s."),
+    lazy_gettext(
+        "It runs on here for now, a message went to %(seller)s. Request the replacement to keep it."
+    ),
+)
+"""In place of the words of other hardware, as long as the license server lets it run on."""
+
+SERVER_BUSY = ReasonWords(
+    lazy_gettext("License server busy"),
+    lazy_gettext("%(server)s is busy and asked this system to come again later."),
+    lazy_gettext("It does so by itself, nothing needs to be done. If it lasts, ask %(support)s."),
+)
+"""In place of the words of an error, when the server only asked to come again later."""
 
 REFUSALS = {
     ProblemCode.UNKNOWN_KEY: lazy_gettext(
@@ -183,6 +211,10 @@ FAULTS = {
         "The answer of the license server is not signed by the vendor and was not used. Ask the "
         "Customer Service Center."
     ),
+    FaultKind.SERVER_BUSY: lazy_gettext(
+        "The license server is busy and asked to come again later. Please try again in a few "
+        "minutes."
+    ),
     FaultKind.BUSY: lazy_gettext(
         "Another request to the license server is under way. Please try again in a moment."
     ),
@@ -208,14 +240,23 @@ COMPONENTS = {
 }
 
 
-def reason_title(reason: Reason) -> str:
-    """A reason as a heading, without a full stop."""
-    return str(REASONS[reason].title)
+def reason_title(reason: Reason, facts: LicenseFacts | None = None) -> str:
+    """A reason as a heading, without a full stop; with `facts` more exactly."""
+    return str((words_of(reason, facts) if facts else REASONS[reason]).title)
+
+
+def words_of(reason: Reason, facts: LicenseFacts) -> ReasonWords:
+    """The words of a reason as it is on this system."""
+    if reason is Reason.SERVER_ERROR and facts.failure_kind is FaultKind.SERVER_BUSY:
+        return SERVER_BUSY
+    if reason is Reason.HARDWARE_MISMATCH and facts.runs_until is not None:
+        return PROVISIONAL
+    return REASONS[reason]
 
 
 def reason_text(reason: Reason, facts: LicenseFacts) -> str:
     """What happened and the way out, with the addresses and contacts of this system."""
-    words = REASONS[reason]
+    words = words_of(reason, facts)
     lease = facts.lease
     values = {
         "support": support_name(facts.contacts),
@@ -223,7 +264,7 @@ def reason_text(reason: Reason, facts: LicenseFacts) -> str:
         "server": facts.license_server,
         "own": facts.machine.address,
         "bound": ", ".join(lease.binding.addresses) if lease else "–",
-        "components": component_names(facts.state.differs),
+        "components": component_names(facts.state.differs, facts.machine.masked),
     }
     return f"{words.happened} {words.way_out}" % values
 
@@ -238,9 +279,15 @@ def fault_words(kind: FaultKind) -> str:
     return str(FAULTS[kind])
 
 
-def component_names(differs: Collection[Component]) -> str:
-    """What differs from the machine the license is bound to, as a list."""
-    names = [str(COMPONENTS[component]) for component in Component if component in differs]
+def component_names(differs: Collection[Component], masked: Mapping[str, str]) -> str:
+    """What differs from the machine the license is bound to, as a list with the values of now."""
+    names = [
+        _("%(component)s (now %(value)s)", component=COMPONENTS[component], value=masked[component])
+        if component in masked
+        else str(COMPONENTS[component])
+        for component in Component
+        if component in differs
+    ]
     return ", ".join(names) or _("hardware")
 
 

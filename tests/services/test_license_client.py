@@ -399,7 +399,7 @@ def test_come_again_later_is_heard(connect: Connect, status: int) -> None:
     answer = Answer(status, busy.body, {**PROBLEM, "Retry-After": "120"})
     with serving(always(answer)) as server:
         fault = fault_of_check(connect(server.port))
-    assert (fault.kind, fault.retry_after_s) == (FaultKind.BUSY, 120)
+    assert (fault.kind, fault.retry_after_s) == (FaultKind.SERVER_BUSY, 120)
 
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}

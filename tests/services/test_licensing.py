@@ -82,7 +82,7 @@ def test_an_unsigned_refusal_never_ends_a_lease_early(
 def test_retries_after_five_minutes_and_no_later_than_a_check_whatever_the_server_asks(
     active_pbx: Pbx,
 ) -> None:
-    active_pbx.server.away = FaultKind.BUSY
+    active_pbx.server.away = FaultKind.SERVER_BUSY
     active_pbx.server.retry_after_s = 10**9
     checks.check(active_pbx.system, TESTER)
     next_at = licensing.next_check_at(active_pbx.system)

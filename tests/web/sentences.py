@@ -79,16 +79,20 @@ REASON_TEXTS = {
     ),
     Reason.IP_MISMATCH: (
         "This system uses 192.168.10.77, the license is bound to 192.168.10.20. Put the address"
-        " back, or ask Example Reseller to move the license.",
+        " 192.168.10.20 back, or let an administrator ask Example Reseller to move the license."
+        " An address of the last 30 days is taken back by itself.",
         "Dieses System verwendet 192.168.10.77, die Lizenz ist an 192.168.10.20 gebunden. "
-        "Stellen Sie die Adresse zurück, oder bitten Sie Example Reseller, die Lizenz "
-        "umzuziehen.",
+        "Stellen Sie die Adresse 192.168.10.20 wieder her, oder ein Administrator bittet Example"
+        " Reseller, die Lizenz umzuziehen. Eine Adresse der letzten 30 Tage wird von selbst "
+        "wieder angenommen.",
     ),
     Reason.HARDWARE_MISMATCH: (
-        "The license is bound to other hardware. Changed: NIC serial. Ask Example Reseller for "
-        "a replacement of the hardware.",
-        "Die Lizenz ist an andere Hardware gebunden. Geändert: Seriennummer der Netzwerkkarte. "
-        "Bitten Sie Example Reseller um einen Hardwaretausch.",
+        "The license is bound to other hardware. Changed: NIC serial (now d4:ae:…:22). Check "
+        "again: for up to 7 days the license may run on here. Request the replacement from "
+        "Example Reseller.",
+        "Die Lizenz ist an andere Hardware gebunden. Geändert: Seriennummer der Netzwerkkarte "
+        "(jetzt d4:ae:…:22). Prüfen Sie erneut: Bis zu 7 Tage kann die Lizenz hier weiterlaufen."
+        " Bitten Sie Example Reseller um den Hardwaretausch.",
     ),
     Reason.SUSPENDED: (
         "The license server renews this license no longer until it is resumed. Ask the Customer"
@@ -104,18 +108,20 @@ REASON_TEXTS = {
         " ein.",
     ),
     Reason.CLOCK_BEHIND: (
-        "The clock of this system is behind the time of the license server. Set the time and "
-        "check again. If that does not help, ask the Customer Service Center.",
-        "Die Uhr dieses Systems geht gegenüber der Zeit des Lizenzservers nach. Stellen Sie die"
-        " Uhr und prüfen Sie erneut. Wenn das nicht hilft, fragen Sie das Customer Service "
-        "Center.",
+        "The clock of this system is behind the time of the license server. The next answer of "
+        "the license server heals this: set the time and check again. If that does not help, "
+        "ask the Customer Service Center.",
+        "Die Uhr dieses Systems geht gegenüber der Zeit des Lizenzservers nach. Die nächste "
+        "Antwort des Lizenzservers behebt das: Stellen Sie die Uhr und prüfen Sie erneut. Wenn "
+        "das nicht hilft, fragen Sie das Customer Service Center.",
     ),
     Reason.CLOCK_AHEAD: (
-        "The clock of this system is ahead of the time of the license server. Set the time "
-        "right and check again. If that does not help, ask the Customer Service Center.",
-        "Die Uhr dieses Systems geht gegenüber der Zeit des Lizenzservers vor. Stellen Sie die "
-        "Uhr richtig und prüfen Sie erneut. Wenn das nicht hilft, fragen Sie das Customer "
-        "Service Center.",
+        "The clock of this system is ahead of the time of the license server. The next answer "
+        "of the license server heals this: set the time right and check again. If that does not"
+        " help, ask the Customer Service Center.",
+        "Die Uhr dieses Systems geht gegenüber der Zeit des Lizenzservers vor. Die nächste "
+        "Antwort des Lizenzservers behebt das: Stellen Sie die Uhr richtig und prüfen Sie "
+        "erneut. Wenn das nicht hilft, fragen Sie das Customer Service Center.",
     ),
     Reason.CLONE_SUSPECTED: (
         "Another machine speaks to the license server in the name of this system. Enter the "
@@ -285,6 +291,12 @@ FAULTS = {
         " Customer Service Center.",
         "Die Antwort des Lizenzservers ist nicht vom Hersteller signiert und wurde nicht "
         "verwendet. Fragen Sie das Customer Service Center.",
+    ),
+    FaultKind.SERVER_BUSY: (
+        "The license server is busy and asked to come again later. Please try again in a few "
+        "minutes.",
+        "Der Lizenzserver ist ausgelastet und bittet, später wiederzukommen. Bitte versuchen Sie"
+        " es in einigen Minuten noch einmal.",
     ),
     FaultKind.BUSY: (
         "Another request to the license server is under way. Please try again in a moment.",

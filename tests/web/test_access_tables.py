@@ -20,6 +20,7 @@ from ayrix_web.services import accounts
 from ayrix_web.system import System
 from ayrix_web.web.access import (
     ADMINISTRATOR,
+    ADMINISTRATOR_UNLESS_LOCKED,
     DECLARATION,
     OTHER_PROGRAM,
     PUBLIC,
@@ -96,9 +97,10 @@ def expected(app: Flask, url: str, method: str, account: Account | None) -> str:
         return TO_LOGIN
     if promise == SIGNED_IN:
         return LET_IN
-    if promise == ADMINISTRATOR:
+    # The system of these tests is not locked.
+    if promise in {ADMINISTRATOR, ADMINISTRATOR_UNLESS_LOCKED}:
         return LET_IN if account.is_admin else REFUSED
-    if promise == PUBLIC_WHILE_LOCKED:  # the system of these tests is not locked
+    if promise == PUBLIC_WHILE_LOCKED:
         promise = (Module.LICENSE, Access.FULL)
     assert isinstance(promise, tuple)
     return LET_IN if account.may(*promise) else REFUSED

@@ -74,6 +74,7 @@ OVERRIDES = {
 OPEN_WHILE_LOCKED = frozenset(
     {
         *("ayrix.show_activation", "ayrix.check_again", "ayrix.activate"),
+        *("ayrix.request_replacement", "ayrix.request_address"),
         *("ayrix.static_file", "ayrix.healthz"),
     }
 )
