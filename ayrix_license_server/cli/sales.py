@@ -89,12 +89,20 @@ def _add_license(commands: Subparsers) -> None:
     )
     issue.add_argument("--json", action="store_true", help="for scripts")
     issue.set_defaults(command=_issue)
-    for verb, state in (
-        ("suspend", LicenseState.SUSPENDED),
-        ("resume", LicenseState.ACTIVE),
-        ("revoke", LicenseState.REVOKED),
+    for verb, state, meaning in (
+        (
+            "suspend",
+            LicenseState.SUSPENDED,
+            "give no new leases: the PBX runs on until the lease it holds ends",
+        ),
+        ("resume", LicenseState.ACTIVE, "give leases again"),
+        (
+            "revoke",
+            LicenseState.REVOKED,
+            "for ever, at the PBX's next check and without grace; nothing takes it back",
+        ),
     ):
-        change = license_.add_parser(verb, help=f"{verb} a license")
+        change = license_.add_parser(verb, help=meaning, description=meaning.capitalize() + ".")
         change.add_argument("license", metavar="LICENSE", help="like L-000001")
         change.set_defaults(command=_change_state, state=state)
     reconcile = license_.add_parser(

@@ -94,7 +94,7 @@ def save_access() -> ResponseReturnValue:
     except (ChangedMeanwhile, UnknownAccount) as error:
         return _matrix_page(str(FAULTS[type(error)]), 422)
     carry_on(account)
-    say_next("ok", _("Saved. It applies from the users' next click."))
+    say_next("ok", _("Saved. It applies at once; the users concerned sign in again."))
     return redirect(url_for("ayrix_accounts.list_users"), 303)
 
 
@@ -164,7 +164,7 @@ def change_role(account_id: str) -> ResponseReturnValue:
     except LastAdministrator as error:
         return _user_page(target, 422, problem=str(FAULTS[type(error)]))
     carry_on(account)
-    say_next("ok", _("Saved. It applies from the users' next click."))
+    say_next("ok", _("Saved. It applies at once; the users concerned sign in again."))
     return redirect(url_for("ayrix_accounts.list_users"), 303)
 
 

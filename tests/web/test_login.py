@@ -385,3 +385,9 @@ def test_the_own_account_shows_what_one_may(sign_in: SignIn, system: System) -> 
 def test_every_form_of_the_login_page_carries_a_token(client: FlaskClient) -> None:
     page = client.get("/login").text
     assert page.count('method="post"') == len(TOKEN.findall(page)) == 1
+
+
+def test_the_sign_in_page_says_what_just_worked(client: FlaskClient) -> None:
+    with client.session_transaction() as session:
+        session["_flashes"] = [("ayrix-ok", "This system is activated.")]
+    assert "This system is activated." in client.get("/login").text
