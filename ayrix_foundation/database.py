@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -94,14 +95,18 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """All or nothing; SQLite takes the write lock first, so that read-then-write is safe."""
-        with Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with (
+            self._noticing_read_only(),
+            Session(self._writing, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             session.connection()  # begins now: what the caller reads elsewhere first counts too
             yield session
 
     @contextmanager
     def statement(self) -> Iterator[Connection]:
         """For exactly one statement, which commits by itself and may be lost in a power cut."""
-        with self.engine.connect() as connection:
+        with self._noticing_read_only(), self.engine.connect() as connection:
             yield connection
             connection.commit()
 
@@ -139,7 +144,10 @@ class Database:
             connection.commit()
         except self.engine.dialect.loaded_dbapi.Error as error:
             self._own = threading.local()
-            raise OperationalError(sql, None, error) from error
+            failed = OperationalError(sql, None, error)
+            if fault_of(failed) is DatabaseFault.READ_ONLY:
+                self._close_now()
+            raise failed from error
         return row
 
     def _own_connection(self) -> PoolProxiedConnection:
@@ -169,6 +177,24 @@ class Database:
         if self._inode not in {inode, None}:
             self._forget_connections()
         self._inode = inode
+
+    @contextmanager
+    def _noticing_read_only(self) -> Iterator[None]:
+        """Close all connections if one cannot write.
+
+        SQLite opens a file that it cannot write for reading, and later connections of the process
+        share that: they would refuse until a restart, long after the disk is in order again.
+        """
+        try:
+            yield
+        except DBAPIError as error:
+            if fault_of(error) is DatabaseFault.READ_ONLY:
+                self._close_now()
+            raise
+
+    def _close_now(self) -> None:
+        self.close()
+        gc.collect()  # what threads had for themselves hangs in cycles
 
     def _forget_connections(self) -> None:
         self._own = threading.local()

@@ -14,8 +14,11 @@ def create_once(path: Path, data: bytes) -> bytes:
     """Write a file that does not exist yet; gives back what the file holds.
 
     Of two processes that try at once the first wins and both get its bytes. Survives a power cut.
+    A file that is there is only read, so that a full or read-only disk does not matter then.
     Raises OSError.
     """
+    if path.is_file():
+        return path.read_bytes()
     temporary = _written_beside(path, data)
     try:
         with suppress(FileExistsError):
@@ -40,10 +43,14 @@ def replace(path: Path, data: bytes) -> None:
 def _written_beside(path: Path, data: bytes) -> Path:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SECRET_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError:
+        temporary.unlink()
+        raise
     return temporary
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Select, TextClause, create_engine, func, select, text
+from sqlalchemy import NullPool, Select, TextClause, create_engine, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from ayrix_protocol.lease import Counted
@@ -68,7 +68,11 @@ class SqlInventory:
     def __init__(self, url: str, source: Source = EMBEDDED) -> None:
         self._source = source
         self._counts = source.counts_query()
-        self._engine = create_engine(url, connect_args={"timeout": LONGEST_WAIT.total_seconds()})
+        # No pool: a connection from a time when the disk was read-only would keep the whole
+        # process from writing to the same SQLite file.
+        self._engine = create_engine(
+            url, connect_args={"timeout": LONGEST_WAIT.total_seconds()}, poolclass=NullPool
+        )
         os.register_at_fork(after_in_child=lambda: self._engine.dispose(close=False))
 
     def counts(self) -> Mapping[Counted, int]:

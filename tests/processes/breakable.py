@@ -35,6 +35,7 @@ from tests.processes.programs import (
     LONGEST_WAIT_S,
     PASSWORD,
     ROOT,
+    Ended,
     environment,
     free_port,
     wait_until,
@@ -104,7 +105,7 @@ class LicenseServer:
     program: Program = field(init=False)
 
     def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         settings = LicenseServerSettings(self.folder, self.public_url, lease_seconds=LEASE_SECONDS)
         make_keys(settings, SystemClock().now())
         upgrade(Database(settings.database), VENDOR_MIGRATIONS)
@@ -119,7 +120,7 @@ class LicenseServer:
         )
         app = "ayrix_license_server.app:create_app()"
         command = (*GUNICORN, "--bind", f"127.0.0.1:{self.port}", app)
-        self.program = Program(command, variables, self.folder / "license-server.log")
+        self.program = Program(command, variables, log_of(self.folder, "license-server"))
 
     @property
     def root_key(self) -> str:
@@ -131,6 +132,10 @@ class LicenseServer:
         self.program.start()
         url = f"http://127.0.0.1:{self.port}/api/v1/healthz"
         wait_until(lambda: _answers(url), "the license server answers")
+
+    def run(self, *arguments: str) -> Ended:
+        """Run `ayrix-license-server` to its end."""
+        return run(self.program.variables, "ayrix_license_server.cli", *arguments)
 
     def sell(self, **quantities: int) -> str:
         """The activation key of a new license."""
@@ -152,7 +157,7 @@ class Pbx:
     agent: Program = field(init=False)
 
     def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, mode=0o700)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings = Settings(
             instance=self.folder,
             license_server_url=self.license_server.public_url,
@@ -167,9 +172,9 @@ class Pbx:
             AYRIX_LICENSE_ROOT_KEY=self.license_server.root_key,
         )
         command = (*GUNICORN, "--bind", f"127.0.0.1:{self.port}", "examples.host.app:create_app()")
-        self.web = Program(command, variables, self.folder / "web.log")
+        self.web = Program(command, variables, log_of(self.folder, "web"))
         agent = (sys.executable, "-m", "ayrix_web.cli", "agent")
-        self.agent = Program(agent, variables, self.folder / "agent.log")
+        self.agent = Program(agent, variables, log_of(self.folder, "agent"))
         self.browser.trust_env = False
 
     @property
@@ -187,15 +192,23 @@ class Pbx:
         assert self.post("/login", "/login", username="admin", password=PASSWORD) == "/license"
 
     def post(self, form_at: str, path: str, **fields: str) -> str:
-        """Send the form of a page as a browser does; where the answer leads, else its status."""
+        """Send the form of a page; where the answer leads, else its status."""
+        answer = self.send(form_at, path, **fields)
+        return answer.headers.get("Location") or str(answer.status_code)
+
+    def send(self, form_at: str, path: str, **fields: str) -> requests.Response:
+        """Send the form of a page as a browser does."""
         page = self.browser.get(self.url + form_at, timeout=LONGEST_WAIT_S).text
         token = TOKEN.search(page)
         assert token, page
         sent = {**dict(HIDDEN_FIELD.findall(page)), "csrf_token": token[1], **fields}
-        answer = self.browser.post(
+        return self.browser.post(
             self.url + path, data=sent, timeout=LONGEST_WAIT_S, allow_redirects=False
         )
-        return answer.headers.get("Location") or str(answer.status_code)
+
+    def run(self, *arguments: str) -> Ended:
+        """Run `ayrix-web` to its end."""
+        return run(self.agent.variables, "ayrix_web.cli", *arguments)
 
     def stop(self) -> None:
         """End everything that runs here."""
@@ -203,6 +216,27 @@ class Pbx:
             program.kill()
         self.browser.close()
         self.system.database.close()
+
+
+def run(variables: Mapping[str, str], module: str, *arguments: str) -> Ended:
+    """A command line as a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        env=dict(variables),
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_WAIT_S,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def log_of(folder: Path, name: str) -> Path:
+    """Where a program writes, beside its folder: that may be full."""
+    return folder.parent / f"{folder.name}-{name}.log"
 
 
 def _answers(url: str) -> bool:
