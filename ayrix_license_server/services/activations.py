@@ -44,10 +44,27 @@ def activate(system: System, call: Call, request: ActivationRequest) -> Activate
         license_row = license_of_key(session, request.license_key)
         if license_row.state == LicenseState.SUSPENDED:
             raise Refused(ProblemCode.SUSPENDED)
+        if row is None:
+            row = _known_again(system, session, license_row.code, request.device, call)
         enrolled = Enrollment(system, session, call, license_row, request.device).enroll(row)
         lease = renewal.renew(system, session, enrolled.row, enrolled.device, call)
         answer = _answer(session, enrolled.row, enrolled.device, lease, enrolled.secret)
         return Activated(answer, enrolled.is_new)
+
+
+def _known_again(
+    system: System, session: Session, license_code: str, device: Device, call: Call
+) -> InstallationRow | None:
+    """The row of a device that brings its key where its lease alone would do: we have forgotten it,
+    and the lease says what else we have forgotten.
+    """
+    held = device.lease and lease_of_ours(system, device.lease, call.installation)
+    if not held or held.sub != license_code:
+        return None
+    try:
+        return recall(system, session, call, held)
+    except Refused:
+        return None  # another device holds the license: who may follow it is for the key to say
 
 
 def _recover(

@@ -31,7 +31,7 @@ from ayrix_license_server.services.installations import (
     new_installation,
     remember,
 )
-from ayrix_license_server.services.presented import claimed_lease_id
+from ayrix_license_server.services.presented import lease_of_ours
 from ayrix_license_server.services.request_book import close, waiting_request
 from ayrix_license_server.services.terms import repeat_terms
 from ayrix_license_server.system import System
@@ -114,9 +114,8 @@ class Enrollment:
     def _shut_copies_out(self, row: InstallationRow) -> None:
         self._move()
         row.state = InstallationState.ACTIVE
-        row.gen += 1
+        row.gen = self._after(row, row.gen) + 1
         row.oldest_gen = row.gen
-        remember(row, History(shown=claimed_lease_id(self.device.lease), top=row.top))
         request = waiting_request(self.session, row.license_id, row.id, RequestKind.CLONE)
         if request is not None:
             now = self.system.clock.now()
@@ -136,14 +135,26 @@ class Enrollment:
             followed_gen = max(followed_gen, row.gen)
         row.license_id = self.license_row.id
         row.state = InstallationState.ACTIVE
-        row.gen = followed_gen + 1
+        row.gen = self._after(row, followed_gen) + 1
         row.replaced_at = row.provisional_until = row.provisional_hardware = None
         self._take_address(row)
         bind(row, device.hardware)
-        remember(row, History(shown=claimed_lease_id(device.lease), top=row.top))
         repeat_terms(self.session, self.license_row)
         self._note("done", {"gen": row.gen, "seller": row.seller})
         return Enrolled(row, device, secret, is_new=True)
+
+    def _after(self, row: InstallationRow, gen: int) -> int:
+        """Begin a new history behind the lease that the device holds, and give its generation or
+        `gen`, whichever is higher: a restored database may know less of it than the device, which
+        takes nothing but what is newer.
+        """
+        token = self.device.lease
+        held = token and lease_of_ours(self.system, token, self.call.installation)
+        if not held:
+            remember(row, History(top=row.top))
+            return gen
+        remember(row, History(shown=held.jti, top=max(row.top, held.seq)))
+        return max(gen, held.gen)
 
     def _is_same_hardware(self, row: InstallationRow) -> bool:
         return is_same_hardware(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import uuid4
 
+from ayrix_license_server.rows.customers import InstallationRow
 from ayrix_protocol.orders import LineRequest, Quote
 from tests.server.conftest import Server
 from tests.server.device import TestDevice
@@ -50,3 +51,38 @@ def test_another_device_s_lease_is_never_held_against_anybody(
     device.lease = stolen
     for _ in range(3):
         assert device.check().status_code == 200
+
+
+def forget(server: Server, device: TestDevice) -> None:
+    """The database is as it was before the device's activation."""
+    with server.system.database.write() as session:
+        session.delete(session.get_one(InstallationRow, device.id))
+
+
+def test_a_forgotten_device_that_brings_its_key_never_gets_an_older_lease(server: Server) -> None:
+    key, device = server.issue().key, server.device()
+    device.activate(key)
+    for _ in range(5):
+        device.check()
+    before = device.held()
+    forget(server, device)
+    assert device.activate(key).status_code in {200, 201}
+    after = device.held()
+    assert (after.gen, after.seq) > (before.gen, before.seq)
+    assert device.check().status_code == 200
+    assert device.held().seq == after.seq + 1
+
+
+def test_a_device_forgotten_while_another_followed_it_gets_a_newer_lease_by_its_key(
+    server: Server,
+) -> None:
+    key, device = server.issue().key, server.device()
+    device.activate(key)
+    for _ in range(5):
+        device.check()
+    before = device.held()
+    forget(server, device)
+    assert server.device().activate(key).status_code == 201
+    assert device.activate(key).status_code == 201
+    after = device.held()
+    assert (after.gen, after.seq) > (before.gen, before.seq)
