@@ -301,6 +301,9 @@ class FakeLicenseServer:
         self._answer("quote")
         if UpgradeType.SINGLE not in self.upgrade_types:
             raise refused(ProblemCode.UPGRADE_NOT_AVAILABLE)
+        return self._quoted(lines)
+
+    def _quoted(self, lines: Sequence[LineRequest]) -> Quote:
         priced = tuple(self._priced(line) for line in lines)
         sums = sum((Amounts(p.net, p.tax, p.gross) for p in priced), NOTHING)
         totals = Totals(
@@ -348,6 +351,10 @@ class FakeLicenseServer:
             raise refused(ProblemCode.NOT_CANCELLABLE)
         self.decide(order.key, OrderState.CANCELLED)
         return OneOrder(order=self.placed[order.key])
+
+    def sell(self, code: str, quantity: int) -> None:
+        """The seller adds licenses by himself."""
+        self._place(uuid4(), self._quoted([LineRequest(code=code, quantity=quantity)]))
 
     def decide(self, key: UUID, state: OrderState, reason: str = "") -> None:
         """What the seller says about an order."""

@@ -7,13 +7,15 @@ from datetime import timedelta
 from ayrix_foundation.audit import Actor, Entry, record
 from ayrix_foundation.throttle import Limit, count_try, forget_tries
 from ayrix_protocol.activation_key import last_characters, normalized
-from ayrix_protocol.device import ActivationRequest
+from ayrix_protocol.device import ActivationRequest, Device, LeaseAnswer
 from ayrix_web.domain.errors import Refused, TooManyTries
-from ayrix_web.domain.ports import StepResult
+from ayrix_web.domain.ports import Reply, StepResult
 from ayrix_web.rows import ATTEMPTS, AUDIT
 from ayrix_web.services import offers
 from ayrix_web.services.acceptance import accept_lease
+from ayrix_web.services.alive import proven_alive
 from ayrix_web.services.device import describe_device
+from ayrix_web.services.outbox import learn_orders
 from ayrix_web.services.renewal import asked_in_even_time
 from ayrix_web.system import System
 
@@ -30,13 +32,18 @@ def activate(system: System, key_text: str, actor: Actor) -> None:
     key = normalized(key_text)
     throttle(system, actor)
     with system.license_server.conversation() as server:
-        request = ActivationRequest(license_key=key, device=describe_device(system))
+        device = describe_device(system)
+
+        def ask(alive: Device) -> Reply[LeaseAnswer]:
+            return server.activate(ActivationRequest(license_key=key, device=alive))
+
         try:
-            reply = asked_in_even_time(lambda: server.activate(request))
+            reply = asked_in_even_time(lambda: proven_alive(ask, device))
         except Refused as refusal:
             _audit_refusal(system, actor, key, refusal)
             raise
         accept_lease(system, server, reply, actor, last_characters(key))
+        learn_orders(system, server)
         offers.refresh(system, server)
     forget_tries(system.database, ATTEMPTS, _bucket(actor))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import update
@@ -13,7 +12,6 @@ from ayrix_protocol.jws import InvalidDocument
 from ayrix_protocol.lease import DEFAULT_LEASE, Contacts, Lease, Revocation, retry_interval
 from ayrix_web.domain.errors import FaultKind
 from ayrix_web.domain.license import CheckRecord, LicenseState, Reason, Status, evaluate
-from ayrix_web.domain.machine import Machine
 from ayrix_web.domain.trusted_time import (
     TRUSTWORTHY_DIFFERENCE_S,
     Mark,
@@ -23,6 +21,7 @@ from ayrix_web.domain.trusted_time import (
 )
 from ayrix_web.rows import INSTALLATION, InstallationRow
 from ayrix_web.services.held import Held, held_of, read_held, stored_installation
+from ayrix_web.services.license_facts import LicenseFacts
 from ayrix_web.services.seal import is_sound, keep_mark, latest_mark, seal_of, sound
 from ayrix_web.services.trust import trusted_lease, trusted_revocation
 from ayrix_web.system import Remembered, System
@@ -35,44 +34,6 @@ SHORTEST_MEMORY_S = 0.2
 
 UNREADABLE = LicenseState(Status.UNLICENSED, Reason.STATE_DAMAGED, None)
 """The state when not even the database can be read: it fails closed."""
-
-
-@dataclass(frozen=True, slots=True)
-class LicenseFacts:
-    """Everything the pages and the command line show about the license.
-
-    `now` is the time the license is judged by, `wall` what this machine's clock says.
-    """
-
-    state: LicenseState
-    now: datetime
-    wall: datetime
-    lease: Lease | None
-    checked_at: datetime | None
-    succeeded_at: datetime | None
-    next_check_at: datetime | None
-    failure_kind: FaultKind | None
-    contacts: Contacts
-    machine: Machine
-    key_hint: str | None
-    installation_id: str
-    license_server: str
-
-    @property
-    def runs_until(self) -> datetime | None:
-        """When the license ends on hardware it is only lent to; None on its own."""
-        provisional = self.lease.provisional if self.lease else None
-        return None if provisional is None else _at(provisional)
-
-    @property
-    def is_clock_behind(self) -> bool:
-        """Whether this machine's clock is surely behind the time the license is judged by."""
-        return (self.now - self.wall).total_seconds() > TRUSTWORTHY_DIFFERENCE_S
-
-    @property
-    def is_clock_ahead(self) -> bool:
-        """Whether it is so far ahead that it was not believed."""
-        return (self.wall - self.now).total_seconds() > TRUSTWORTHY_DIFFERENCE_S
 
 
 def current(system: System) -> LicenseState:

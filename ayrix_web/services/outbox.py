@@ -19,6 +19,7 @@ from ayrix_web.domain.order import OrderStage
 from ayrix_web.domain.ports import Conversation
 from ayrix_web.rows import AUDIT, OrderRow
 from ayrix_web.services.acceptance import accept_lease, installation_row
+from ayrix_web.services.alive import proven_alive
 from ayrix_web.services.device import describe_device
 from ayrix_web.services.order_book import (
     ON_THE_WAY,
@@ -63,7 +64,7 @@ def send_waiting(system: System) -> None:
             for key, stage in due:
                 if stage == OrderStage.WAITING:
                     send(system, server, key, AGENT)
-    except LicenseServerFault:
+    except (LicenseServerFault, Refused):
         _postpone(system, [key for key, _stage in due])
 
 
@@ -79,8 +80,10 @@ def send(system: System, server: Conversation, key: UUID, actor: Actor) -> None:
             return
         wanted = WantedOrder(lines=wanted_lines(row), quote_hash=row.quote_hash)
     try:
-        request = OrderRequest(order=wanted, device=describe_device(system))
-        reply = server.order(key, request)
+        reply = proven_alive(
+            lambda alive: server.order(key, OrderRequest(order=wanted, device=alive)),
+            describe_device(system),
+        )
     except LicenseServerFault:
         _postpone(system, [key])
         return
@@ -115,6 +118,14 @@ def sync(system: System, server: Conversation) -> None:
         if page.next_after is None:
             return
         after = page.next_after
+
+
+def learn_orders(system: System, server: Conversation) -> None:
+    """The same where it is not what was asked for: a failure is logged only."""
+    try:
+        sync(system, server)
+    except (LicenseServerFault, Refused) as error:
+        log.warning("orders could not be fetched", extra={"reason": str(error)})
 
 
 def send_again(system: System, keys: Collection[UUID], actor: Actor) -> None:

@@ -11,7 +11,7 @@ from ayrix_protocol.orders import OfferedFeature, Offers, UpgradeType
 from ayrix_web.domain.order import PlacedOrder
 from ayrix_web.services import licensing, offers, order_book, quota
 from ayrix_web.services.held import stored_installation
-from ayrix_web.services.licensing import LicenseFacts
+from ayrix_web.services.license_facts import LicenseFacts
 from ayrix_web.system import System
 
 SCARCE_PART = 0.12

@@ -95,3 +95,33 @@ def test_an_answer_heals_a_wrong_clock(active_pbx: Pbx) -> None:
     active_pbx.clock.step(timedelta(days=-30))
     active_pbx.server.away = None
     assert checks.check(active_pbx.system, TESTER).state.status is Status.ACTIVE
+
+
+def test_an_activation_learns_what_was_bought_before(pbx: Pbx) -> None:
+    pbx.server.sell("ring_group", 5)
+    pbx.activate()
+    assert [order.code for order in order_book.listing(pbx.system, 1).orders] == ["A-2026-0001"]
+
+
+def test_a_check_learns_what_the_seller_added(active_pbx: Pbx) -> None:
+    active_pbx.server.sell("ring_group", 3)
+    checks.check(active_pbx.system, TESTER)
+    assert order_book.listing(active_pbx.system, 1).total == 1
+    lease = licensing.held_lease(active_pbx.system)
+    assert lease is not None
+    feature = lease.feature("ring_group")
+    assert feature is not None
+    assert feature.quantity == 8
+
+
+def test_an_activation_asked_to_prove_that_it_lives_echoes_the_nonce(
+    pbx: Pbx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asks_first(request: ActivationRequest) -> Reply[LeaseAnswer]:
+        if request.device.nonce != "n-1":
+            raise refused(ProblemCode.PROVE_ALIVE, nonce="n-1")
+        return FakeLicenseServer.activate(pbx.server, request)
+
+    monkeypatch.setattr(pbx.server, "activate", asks_first)
+    pbx.activate()
+    assert licensing.current(pbx.system).status is Status.ACTIVE
