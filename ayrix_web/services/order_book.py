@@ -12,7 +12,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import Executable, Text, cast, func, select
+from sqlalchemy import Executable, Text, cast, func, select, update
 from sqlalchemy.orm import Session
 
 from ayrix_protocol.orders import LineRequest, Order, Quote, QuoteLine, Totals
@@ -125,6 +125,9 @@ def note_order(session: Session, order: Order, now: datetime, look_again_at: dat
 
     One that is still on the way is looked at again at `look_again_at`.
     """
+    # A license server restored from an older backup numbers anew: it has forgotten whose this was.
+    stale = update(OrderRow).where(OrderRow.code == order.code, OrderRow.key != order.key)
+    session.execute(stale.values(code=None))
     row = row_of_key(session, order.key)
     if row is None:
         created_at = datetime.fromtimestamp(order.created_at, UTC)

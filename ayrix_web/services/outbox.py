@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from ayrix_foundation.audit import AGENT, Actor, Entry, record
-from ayrix_protocol.orders import Order, OrderRequest, WantedOrder
+from ayrix_protocol.orders import Order, OrderPage, OrderRequest, WantedOrder
 from ayrix_protocol.problems import ProblemCode
 from ayrix_web.domain.errors import LicenseServerFault, Refused
 from ayrix_web.domain.order import OrderStage
@@ -106,7 +106,7 @@ def sync(system: System, server: Conversation) -> None:
     """
     after = _last_settled_code(system)
     while True:
-        page = server.orders(after)
+        page = _orders_behind(server, after)
         now = system.clock.now()
         with system.database.write() as session:
             for order in page.orders:
@@ -144,6 +144,18 @@ def send_again(system: System, keys: Collection[UUID], actor: Actor) -> None:
             row.stage, row.acknowledged, row.code = OrderStage.WAITING, False, None
             row.attempts, row.next_try_at = 0, now
             record(session, AUDIT, Entry(now, actor, "order.sent_again", str(row.key)))
+
+
+def _orders_behind(server: Conversation, after: str | None) -> OrderPage:
+    """The orders behind the one with that code; all, if the license server has forgotten it: it was
+    restored from an older backup.
+    """
+    try:
+        return server.orders(after)
+    except Refused as refusal:
+        if after is None or refusal.code is not ProblemCode.NOT_FOUND:
+            raise
+    return server.orders(None)
 
 
 def _last_settled_code(system: System) -> str | None:

@@ -8,10 +8,13 @@ from datetime import timedelta
 import pytest
 
 from ayrix_protocol.keys import SigningKey, new_key
+from ayrix_protocol.orders import OrderPage
+from ayrix_protocol.problems import ProblemCode
 from ayrix_web.domain.errors import FaultKind
 from ayrix_web.domain.license import Status
-from ayrix_web.services import checks, device_counter, licensing
+from ayrix_web.services import checks, device_counter, licensing, order_book, ordering
 from ayrix_web.services.held import read_held
+from tests.fakes import FakeLicenseServer, refused
 from tests.pbx_fixtures import TESTER, Pbx
 
 
@@ -79,3 +82,28 @@ def test_a_counter_that_was_taken_is_never_taken_again_after_a_crash(pbx: Pbx) -
     taken = [device_counter.take_counter(pbx.system.database) for _ in range(3)]
     pbx.system.database.close()
     assert device_counter.take_counter(pbx.system.database) == taken[-1] + 1 == 4
+
+
+@pytest.fixture
+def strict_server(active_pbx: Pbx, monkeypatch: pytest.MonkeyPatch) -> FakeLicenseServer:
+    """Like the real one, it knows no orders behind one that it does not know."""
+    server = active_pbx.server
+
+    def orders(after: str | None) -> OrderPage:
+        if after is not None and after not in {order.code for order in server.placed.values()}:
+            raise refused(ProblemCode.NOT_FOUND)
+        return FakeLicenseServer.orders(server, after)
+
+    monkeypatch.setattr(server, "orders", orders)
+    return server
+
+
+def test_a_server_that_forgot_an_order_and_numbers_anew_always_takes_the_next(
+    active_pbx: Pbx, strict_server: FakeLicenseServer
+) -> None:
+    lost = ordering.order_at_once(active_pbx.system, "ring_group", 2, TESTER)
+    strict_server.placed.clear()
+    again = ordering.order_at_once(active_pbx.system, "ring_group", 1, TESTER)
+    assert again.code == lost.code
+    book = {order.key: order.code for order in order_book.listing(active_pbx.system, 1).orders}
+    assert book == {lost.key: None, again.key: again.code}
