@@ -21,7 +21,7 @@ from tests.services.model.loop import Loop, seeded
 from tests.services.model.network import Fate
 from tests.services.model.properties import Broken
 
-MOST_STORIES = 60
+MOST_STORIES = 40
 STEPS = 30
 HOURS_71, HOURS_30 = timedelta(hours=71), timedelta(hours=30)
 
@@ -106,8 +106,9 @@ def bitten(bite: Bite) -> str:
             try:
                 if tell:
                     tell()
-            except Broken as broken:
-                return f"{broken.name} ({'by chance' if number == 1 else 'told'})"
+            except Exception as error:  # noqa: BLE001 - services that break are a bite as well
+                name = error.name if isinstance(error, Broken) else type(error).__name__
+                return f"{name} ({'by chance' if number == 1 else 'told'})"
     return ""
 
 
@@ -140,17 +141,19 @@ def _told(story: Story) -> Callable[[], None]:
 
 
 def main() -> int:
-    """Print the table; 1 if a cure can be taken out unnoticed."""
+    """Print the table; 1 if a cure can be taken out unnoticed, or if not even all of them help."""
     logging.disable(logging.CRITICAL)
-    unnoticed = 0
     print(f"{'cure switched off':42} {'property that failed':24} seconds")
-    for bite in BITES:
-        began = monotonic()
-        found = bitten(bite)
-        unnoticed += not found
-        print(f"{bite.cure:42} {found or 'NONE: NOT NOTICED':24} {monotonic() - began:7.1f}")
-        sys.stdout.flush()
-    return 1 if unnoticed else 0
+    if _line(Bite("none", lambda _patch: None)):
+        return 1
+    return 0 if all([_line(bite) for bite in BITES]) else 1
+
+
+def _line(bite: Bite) -> str:
+    began = monotonic()
+    found = bitten(bite)
+    print(f"{bite.cure:42} {found or '-':24} {monotonic() - began:7.1f}", flush=True)
+    return found
 
 
 if __name__ == "__main__":
