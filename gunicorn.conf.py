@@ -12,3 +12,4 @@ timeout = 60  # the license server may take 20 s to answer one of several reques
 graceful_timeout = 10
 keepalive = 5
 control_socket_disable = True  # nothing uses it, and it would be one more way in
+forwarder_headers = ""  # no header stands for the path, not even one from this machine
