@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from ayrix_protocol.lease import Counted, LicensedFeature
 from ayrix_web.domain.license import Status
 from ayrix_web.services import licensing, quota
-from ayrix_web.services.licensing import LicenseFacts
+from ayrix_web.services.license_facts import LicenseFacts
 from ayrix_web.system import System
 from ayrix_web.web.words import reason_text, reason_title
 

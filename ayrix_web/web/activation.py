@@ -20,7 +20,7 @@ from ayrix_web.domain.license import Reason, Status
 from ayrix_web.domain.ports import DiagnosisStep, StepResult
 from ayrix_web.services import activation, checks, licensing, replacement
 from ayrix_web.services.checks import CheckOutcome
-from ayrix_web.services.licensing import LicenseFacts
+from ayrix_web.services.license_facts import LicenseFacts
 from ayrix_web.web.access import current_account, public_while_locked
 from ayrix_web.web.activation_forms import ActivationForm, AddressForm, ReplacementForm
 from ayrix_web.web.blueprints import ayrix

@@ -16,7 +16,7 @@ from ayrix_web.services.audit_log import AuditEntry
 from ayrix_web.web.account_words import ACCESS
 from ayrix_web.web.errors import MODULES
 from ayrix_web.web.order_words import STAGES
-from ayrix_web.web.words import REASONS
+from ayrix_web.web.reason_words import REASONS
 
 ACTIONS: Mapping[str, str] = {
     "session.opened": lazy_gettext("Signed in"),

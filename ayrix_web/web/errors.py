@@ -19,7 +19,12 @@ from ayrix_foundation.assets import asset_url
 from ayrix_foundation.database import DatabaseFault, DatabaseUnreadable, fault_of
 from ayrix_foundation.web import Shell, add_security_headers, chosen_theme, here
 from ayrix_web.domain.access import Access, Module
-from ayrix_web.web.access import ADMINISTRATOR, DECLARATION, current_account
+from ayrix_web.web.access import (
+    ADMINISTRATOR,
+    ADMINISTRATOR_UNLESS_LOCKED,
+    DECLARATION,
+    current_account,
+)
 from ayrix_web.web.blueprints import STATIC_ENDPOINT, ayrix, ayrix_accounts, translations
 from ayrix_web.web.extension import extension
 from ayrix_web.web.shell import PRODUCT, VERSION, build_shell
@@ -121,7 +126,7 @@ def no_access_words() -> str:
     """Why this page refuses the present user, and whom to ask."""
     view = current_app.view_functions.get(request.endpoint or "")
     declared = getattr(view, DECLARATION, None)
-    if declared == ADMINISTRATOR:
+    if declared in {ADMINISTRATOR, ADMINISTRATOR_UNLESS_LOCKED}:
         return _("Only administrators may do this.")
     account = current_account()
     module = declared[0] if isinstance(declared, tuple) else Module.LICENSE

@@ -18,7 +18,7 @@ from ayrix_web.domain.errors import FaultKind
 from ayrix_web.domain.license import Reason
 from ayrix_web.domain.order import OrderStage
 from ayrix_web.services import licensing
-from ayrix_web.services.licensing import LicenseFacts
+from ayrix_web.services.license_facts import LicenseFacts
 from ayrix_web.web.blueprints import translations
 from ayrix_web.web.feature_words import KINDS
 from ayrix_web.web.order_words import STAGES, price_changed_words, quantity_fault
