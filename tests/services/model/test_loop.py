@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.services.model import stories
 from tests.services.model.loop import Loop, seeded
 
 STEPS = 30
@@ -32,6 +35,11 @@ def tell_stories(examples: int, machine: type[Loop]) -> None:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_properties_hold_in_the_same_stories_every_time(part: int) -> None:
     tell_stories(EXAMPLES_PER_PART, seeded(part))
+
+
+@pytest.mark.parametrize("story", stories.ALL, ids=lambda story: story.__name__)
+def test_traces_that_broke_simpler_rules_break_nothing(story: Callable[[Loop], None]) -> None:
+    stories.tell(story)
 
 
 @pytest.mark.long

@@ -187,6 +187,7 @@ class World:
         """Set a machine's wall clock to so much beside the true time."""
         machine.clock.wall = self.now + off.total_seconds()
         self._look_at_clock(machine)
+        self._go_on(licensing.LONGEST_MEMORY_S)
 
     def _look_at_clock(self, machine: PbxMachine) -> None:
         """Note it if the wall clock claims more time than has passed, and is believed."""
