@@ -22,6 +22,7 @@ from tests.services.licensed_pbx import Vendor, close_pbx, end_lease, feature, h
 
 RING_GROUP = Counted.RING_GROUP
 LIMIT = 3
+ROUNDS = 100
 
 
 @dataclass(slots=True)
@@ -309,7 +310,7 @@ def answer(racer: subprocess.Popen[str]) -> str:
 def test_four_interpreters_racing_for_the_last_object_create_exactly_one(
     pbx: System, tmp_path: Path
 ) -> None:
-    assert race(tmp_path, pbx, "guarded", rounds=15) == [1] * 15
+    assert race(tmp_path, pbx, "guarded", rounds=ROUNDS) == [1] * ROUNDS
     assert reservations(pbx) == 0
 
 
