@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NoReturn
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,12 +15,11 @@ from ayrix_license_server.domain.history import Finding, History, Presented
 from ayrix_license_server.rows.customers import InstallationRow
 from ayrix_license_server.services import devices
 from ayrix_license_server.services.devices import Call
-from ayrix_protocol.device import Device
+from ayrix_protocol.device import CheckRequest, LeaseAnswer
 from ayrix_protocol.lease import Lease
 from ayrix_protocol.orders import OrderAnswer, OrderRequest
 from ayrix_web.adapters.conversation import HttpConversation
 from ayrix_web.domain import trusted_time
-from ayrix_web.domain.errors import Refused
 from ayrix_web.domain.machine import Machine
 from ayrix_web.domain.ports import Conversation, Reply
 from ayrix_web.domain.trusted_time import Anchor, Mark, TrustedTime
@@ -33,6 +31,7 @@ from ayrix_web.services import (
     ordering,
     renewal,
 )
+from ayrix_web.services.device import describe_device
 from ayrix_web.system import System
 
 Judged = tuple[History, Finding]
@@ -85,10 +84,10 @@ def no_adoption(patch: pytest.MonkeyPatch) -> None:
 def no_recovery(patch: pytest.MonkeyPatch) -> None:
     """A device that is not known waits for a person."""
 
-    def give_up(server: Conversation, device: Device, refusal: Refused) -> NoReturn:
-        raise refusal
+    def ask(system: System, server: Conversation) -> Reply[LeaseAnswer]:
+        return server.check(CheckRequest(device=describe_device(system)))
 
-    patch.setattr(renewal, "_another_way", give_up)
+    patch.setattr(renewal, "_ask", ask)
 
 
 def used_counters_are_taken(patch: pytest.MonkeyPatch) -> None:

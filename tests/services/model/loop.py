@@ -85,6 +85,11 @@ class Loop(RuleBasedStateMachine):
         """Once."""
         self.world.attempt(self.world.box, lambda: self.world.order(self.world.box, quantity))
 
+    @rule()
+    def customer_orders_undisturbed(self) -> None:
+        """And sees all orders."""
+        properties.ordering_knows_all_orders(self.world)
+
     @precondition(lambda self: self.world.intended)
     @rule(data=st.data())
     def customer_clicks_again(self, data: st.DataObject) -> None:

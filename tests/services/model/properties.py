@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from ayrix_protocol.problems import ProblemCode
+from ayrix_web.domain.errors import Refused
 from ayrix_web.domain.license import Reason, Status
 from ayrix_web.domain.order import OrderStage
 from ayrix_web.services import licensing
@@ -142,3 +143,19 @@ def one_order_per_intention(world: World) -> None:
     brought = BEGINS_WITH + sum(world.intended[key] for key in orders)
     hold("P4", world.vendor.bought() == brought, "Other quantities than ordered.")
     hold("P4", world.vendor.entitled() == brought, "Entitlements are not what was ordered.")
+
+
+def ordering_knows_all_orders(world: World) -> None:
+    """P4, before anything new is sent: a box fetches its orders first, so that somebody who ordered
+    before its backup was restored sees that and does not order twice.
+    """
+    box = world.box
+    if not world.is_honest or lease_of(box) is None:
+        return
+    world.network.clear()
+    try:
+        world.order(box, 1)
+    except Refused:
+        return  # a server that has forgotten the box takes no orders before its next check
+    world.observe(box)
+    hold("P4", set(world.vendor.orders()) <= box.order_keys(), "Ordered without all in view.")

@@ -102,6 +102,7 @@ def box_lost_order(loop: Loop) -> None:
     loop.box_is_backed_up()
     loop.customer_orders(2)
     loop.world.restore_box(0)
+    loop.customer_orders_undisturbed()
     loop.orders_arrive()
 
 
