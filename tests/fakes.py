@@ -179,6 +179,7 @@ def feature(
 class FakeLicenseServer:
     """A license server in this process: real signatures, prices and orders, no network.
 
+    `lends_for` makes every lease a provisional one, of a license bound to HARDWARE;
     `away` breaks every request off, `refusal` answers every request with a problem,
     `lose_order` loses the next order on its way there, `lose_order_answer` its answer on the way
     back.
@@ -208,6 +209,7 @@ class FakeLicenseServer:
         self.lose_order_answer = False
         self.fulfills = True
         self.placed: dict[UUID, Order] = {}
+        self.lends_for: timedelta | None = None
         self.wanted: ReplacementRequest | None = None
         self.decided: DecisionAnswer | None = None
         self.seq = 0
@@ -249,7 +251,7 @@ class FakeLicenseServer:
         """What the seller says to what was asked of him."""
         self.decided = DecisionAnswer(state=state, reason=reason)
         if self.wanted is not None and state is Decision.APPROVED:
-            self.bound_address = self.wanted.device.address
+            self.bound_address, self.lends_for = self.wanted.device.address, None
 
     def key_set(self) -> str:
         jwk = public_jwk(self.signing.key)
@@ -437,11 +439,13 @@ class FakeLicenseServer:
             cnf=Confirmation(jkt=INSTALLATION_ID),
             mode=Mode.ONLINE,
             offline_until=None,
-            provisional=None,
+            provisional=None
+            if self.lends_for is None
+            else now + int(self.lends_for.total_seconds()),
             binding=Binding(
                 required=tuple(Component),
                 hardware=hardware,
-                bound_hardware=hardware,
+                bound_hardware=hardware if self.lends_for is None else HARDWARE,
                 addresses=(self.bound_address,),
             ),
             features=tuple(self.features),

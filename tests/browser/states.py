@@ -8,20 +8,32 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from playwright.sync_api import Page
+from sqlalchemy import update
 
 from ayrix_foundation.audit import COMMAND_LINE
 from ayrix_protocol.lease import Category, Counted, LicensedFeature
 from ayrix_protocol.orders import LineRequest, OrderState, UpgradeType
 from ayrix_protocol.problems import ProblemCode
+from ayrix_protocol.rebindings import Decision, ReplacementKind
 from ayrix_web.domain.access import Access, Module
 from ayrix_web.domain.errors import FaultKind
 from ayrix_web.domain.order import OrderDraft
-from ayrix_web.services import accounts, checks, ordering, outbox, quota
-from tests.fakes import refused
+from ayrix_web.rows import InstallationRow
+from ayrix_web.services import (
+    accounts,
+    checks,
+    licensing,
+    ordering,
+    outbox,
+    quota,
+    replacement,
+)
+from tests.fakes import HARDWARE, refused
 from tests.pbx_fixtures import TESTER, Pbx
 
 ADMIN, VIEWER, GUEST = "admin", "reception", "guest"
 PASSWORD = "correct horse battery"
+SPARE_BOX = HARDWARE.model_copy(update={"cpu_serial": "y" * 43, "nic_serial": "z" * 43})
 
 Prepare = Callable[[Pbx], None]
 Act = Callable[[Page], None]
@@ -175,6 +187,48 @@ def moved(pbx: Pbx) -> None:
     check(pbx)
 
 
+def spare_box(pbx: Pbx) -> None:
+    """The disk was moved to other hardware."""
+    pbx.machine.hardware = SPARE_BOX
+    pbx.clock.go_on(timedelta(seconds=20))
+
+
+def lent(pbx: Pbx) -> None:
+    """The license runs on there for seven days."""
+    spare_box(pbx)
+    pbx.server.lends_for = timedelta(days=7)
+    check(pbx)
+
+
+def asked_seller(pbx: Pbx) -> None:
+    """The seller was asked for a replacement."""
+    lent(pbx)
+    replacement.request_replacement(pbx.system, ReplacementKind.HARDWARE, "", "", TESTER)
+
+
+def seller_declined(pbx: Pbx) -> None:
+    """He declined."""
+    asked_seller(pbx)
+    pbx.server.answer_request(Decision.DECLINED, "The mainboard is from another customer.")
+    pbx.clock.go_on(timedelta(minutes=1))
+    replacement.poll(pbx.system)
+
+
+def clock_was_ahead(pbx: Pbx) -> None:
+    """The clock was 30 days ahead for a while."""
+    pbx.clock.step(timedelta(days=30))
+    licensing.write_mark(pbx.system)
+    pbx.clock.step(timedelta(days=-30))
+    pbx.clock.go_on(timedelta(seconds=20))
+
+
+def edited(pbx: Pbx) -> None:
+    """Somebody edited what is stored."""
+    with pbx.system.database.write() as session:
+        session.execute(update(InstallationRow).values(mark_time=1))
+    pbx.clock.go_on(timedelta(seconds=20))
+
+
 def short_lease(pbx: Pbx) -> None:
     """A trial lease of 20 seconds, of which 8 have passed without the license server."""
     pbx.server.lease_duration = timedelta(seconds=20)
@@ -248,6 +302,13 @@ def open_dialog(page: Page) -> None:
     page.locator("dialog[open]").wait_for()
 
 
+def ask_to_move(page: Page) -> None:
+    """Ask for another address with a wrong password."""
+    page.fill("#username", "admin")
+    page.fill("#password", "wrong")
+    page.locator("#address form button").click()
+
+
 def try_key(text: str) -> Act:
     """Enter an activation key."""
 
@@ -275,6 +336,10 @@ STATES = (
     State("license-grace", "/license", away(FaultKind.CONNECTION, 11 * HOURS)),
     State("license-grace-critical", "/license", away(FaultKind.TIMEOUT, 65 * HOURS)),
     State("license-suspended", "/license", refuses(ProblemCode.SUSPENDED, 4 * HOURS)),
+    State("license-server-busy", "/license", away(FaultKind.SERVER_BUSY, 4 * HOURS)),
+    State("license-lent", "/license", lent),
+    State("license-replacement-asked", "/license", asked_seller),
+    State("license-replacement-declined", "/license", seller_declined),
     State("license-short-lease", "/license", short_lease),
     State("license-read-only", "/license", orders_of_all_kinds, VIEWER),
     State("license-packages-only", "/license", packages_only),
@@ -323,6 +388,11 @@ STATES = (
         act=press("#check form button"),
     ),
     State("activation-moved", "/activation", moved, account=None),
+    State("activation-spare-box", "/activation", spare_box, account=None),
+    State("activation-replacement-declined", "/activation", seller_declined),
+    State("activation-wrong-password", "/activation", moved, account=None, act=ask_to_move),
+    State("activation-clock", "/activation", clock_was_ahead, account=None),
+    State("activation-damaged", "/activation", edited, account=None),
     State("activation-open", "/activation"),
     State("error-403", "/license", account=GUEST),
     State("error-404", "/nothing-here"),

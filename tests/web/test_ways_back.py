@@ -15,7 +15,6 @@ from werkzeug.test import TestResponse
 from ayrix_foundation.audit import COMMAND_LINE
 from ayrix_protocol.activation_key import new_activation_key
 from ayrix_protocol.binding import component_hash
-from ayrix_protocol.device import CheckRequest, LeaseAnswer
 from ayrix_protocol.jws import DocumentType
 from ayrix_protocol.lease import Revocation, RevocationReason
 from ayrix_protocol.problems import ProblemCode
@@ -23,10 +22,9 @@ from ayrix_protocol.rebindings import Decision
 from ayrix_web.domain.access import Access, Module
 from ayrix_web.domain.errors import FaultKind
 from ayrix_web.domain.license import Reason, Status
-from ayrix_web.domain.ports import Reply
 from ayrix_web.rows import INSTALLATION, InstallationRow
 from ayrix_web.services import accounts, checks, licensing
-from tests.fakes import HARDWARE, ORIGIN, FakeLicenseServer, refused
+from tests.fakes import HARDWARE, ORIGIN, refused
 from tests.pbx_fixtures import TESTER, Pbx
 from tests.web.conftest import PASSWORD, SignIn, make_app, post_form
 from tests.web.pages import main_of, words_of
@@ -278,20 +276,10 @@ def test_a_locked_system_says_what_happened_and_opens_the_likely_way(
             assert contact in said
 
 
-def lend(pbx: Pbx, monkeypatch: pytest.MonkeyPatch) -> None:
+def lend(pbx: Pbx) -> None:
     """A license server that lends the license to a spare box for seven days."""
-
-    def lent(request: CheckRequest) -> Reply[LeaseAnswer]:
-        reply = FakeLicenseServer.check(pbx.server, request)
-        lease = pbx.server.lease(request.device.hardware)
-        until = int(pbx.clock.wall + timedelta(days=7).total_seconds())
-        binding = lease.binding.model_copy(update={"bound_hardware": HARDWARE})
-        lent = lease.model_copy(update={"provisional": until, "binding": binding})
-        answer = LeaseAnswer(lease=pbx.server.sign_lease(lent))
-        return Reply(answer, reply.request, reply.asked, reply.answered)
-
     move_disk(pbx)
-    monkeypatch.setattr(pbx.server, "check", lent)
+    pbx.server.lends_for = timedelta(days=7)
     assert checks.check(pbx.system, TESTER).state.status is Status.GRACE
 
 
@@ -322,12 +310,11 @@ def lend(pbx: Pbx, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_on_lent_hardware_the_license_page_says_until_when_and_asks_in_one_click(
     sign_in: SignIn,
     active_pbx: Pbx,
-    monkeypatch: pytest.MonkeyPatch,
     language: str,
     sentences: tuple[str, ...],
 ) -> None:
     client = sign_in()
-    lend(active_pbx, monkeypatch)
+    lend(active_pbx)
     said = words_of(client.get(f"/license?lang={language}"))
     for sentence in sentences:
         assert sentence in said
