@@ -3,8 +3,8 @@ SHELL := /bin/sh
 PYTHON ?= python3
 PY := .venv/bin/python
 SET_UP := PYTHON='$(PYTHON)' tools/set-up.sh
-# What the tests need of Debian beside Python: a browser and a font for its fallbacks.
-BROWSER := chromium fonts-liberation
+# What the tests need of Debian beside Python: a browser, a font for its fallbacks, and `ip`.
+FOR_TESTS := chromium fonts-liberation iproute2
 # A test may run `make` itself, which must not inherit the variables of this one.
 PYTEST := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(PY) -m pytest -n 2 --dist loadgroup
 COMPILE := $(PY) -m tools.translations compile
@@ -23,7 +23,7 @@ demo: ## license server, PBX pages and agent; WEB_PORT= LICENSE_PORT= DEMO_DIR= 
 
 ifdef T
 test:
-	@$(SET_UP) $(BROWSER)
+	@$(SET_UP) $(FOR_TESTS)
 	@$(COMPILE)
 	@$(PYTEST) -m 'not long' $(T)
 else
@@ -35,7 +35,7 @@ test-all: check ## the same with the long rounds
 	@$(PYTEST) --whole
 
 check: ## format, lint, types, layers, translations
-	@$(SET_UP) $(BROWSER)
+	@$(SET_UP) $(FOR_TESTS)
 	@$(COMPILE)
 	.venv/bin/ruff format --check --quiet .
 	.venv/bin/ruff check --quiet .
@@ -58,7 +58,7 @@ bench: ## the figures of benchmarks/README.md
 	@$(PY) -m benchmarks
 
 gallery: ## pictures of every page, desktop and phone, light and dark
-	@$(SET_UP) $(BROWSER)
+	@$(SET_UP) $(FOR_TESTS)
 	@$(COMPILE)
 	@$(PY) -m tests.browser.gallery
 

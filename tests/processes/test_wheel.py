@@ -31,9 +31,21 @@ VISIT = """\
 import json, re, sys
 from pathlib import Path
 import ayrix_web
+from ayrix_foundation.database import Database
+from ayrix_foundation.migrations import upgrade
+from ayrix_protocol.keys import new_key, public_key_text
 from ayrix_web.app import create_app
+from ayrix_web.assembly import MIGRATIONS
+from ayrix_web.settings import load
 
-client = create_app(Path(sys.argv[1])).test_client()
+instance = Path(sys.argv[1])
+instance.mkdir()
+root_key = public_key_text(new_key())
+settings = {"license_server_url": "https://license.example.test", "license_root_key": root_key}
+lines = (f"{name} = {json.dumps(value)}" for name, value in settings.items())
+(instance / "settings.toml").write_text(chr(10).join(lines))
+upgrade(Database(load(instance).database), MIGRATIONS)
+client = create_app(instance).test_client()
 pages = {lang: client.get(f"/activation?lang={lang}") for lang in ("de", "en")}
 html = pages["de"].get_data(as_text=True)
 links = re.findall(r'<link rel="stylesheet" href="([^"]+)"', html)
