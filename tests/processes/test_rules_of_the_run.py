@@ -8,12 +8,20 @@ from pathlib import Path
 import pytest
 
 CONFTEST = Path(__file__).parent.parent / "conftest.py"
+OUR_FIXTURES = 'pytest_plugins = ["tests.pbx_fixtures"]\n'
+"""What the rules bring beside themselves, and a small project does not have."""
+
 LIMIT = 60
 
 CONFIG = """\
 [pytest]
 addopts = --strict-markers --import-mode=importlib -p no:cacheprovider
 markers = needs_root: x
+"""
+
+SHOWS = """\
+def test_shows(record_property):
+    record_property("shown", "what a long round found")
 """
 
 TESTS = """\
@@ -54,7 +62,9 @@ def run(folder: Path, tests: str, minimums: str, user_id: int, *options: str) ->
     (folder / "tests/domain").mkdir(parents=True)
     (folder / "pytest.ini").write_text(CONFIG)
     (folder / "conftest.py").write_text(f"import os\nos.geteuid = lambda: {user_id}\n")
-    (folder / "tests/conftest.py").write_text(CONFTEST.read_text("utf-8"))
+    rules = CONFTEST.read_text("utf-8")
+    assert OUR_FIXTURES in rules
+    (folder / "tests/conftest.py").write_text(rules.replace(OUR_FIXTURES, ""))
     (folder / "tests/minimums.toml").write_text(f"[minimum]\n{minimums}\n")
     (folder / "tests/domain/test_it.py").write_text(tests)
     done = subprocess.run(
@@ -90,6 +100,11 @@ def test_what_needs_root_runs_as_root(tmp_path: Path, workers: list[str]) -> Non
     assert code == 0, output
     assert "3 passed" in output
     assert "need root" not in output
+
+
+def test_what_a_test_wants_shown_is_printed_at_the_end(tmp_path: Path, workers: list[str]) -> None:
+    code, output = run(tmp_path, SHOWS, "", 0, *workers)
+    assert (code, output.count("what a long round found")) == (0, 1), output
 
 
 def test_a_skip_fails_the_run_as_root(tmp_path: Path, workers: list[str]) -> None:
