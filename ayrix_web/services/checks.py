@@ -51,12 +51,12 @@ class CheckOutcome:
 def check(system: System, actor: Actor) -> CheckOutcome:
     """Ask the license server for a new lease; never raises for what the server or the network does.
 
-    Who had to wait for another process and finds its newer result uses that.
+    Who had to wait for another process and finds that it succeeded uses its result.
     """
-    before = licensing.facts(system).checked_at
+    before = licensing.facts(system).succeeded_at
     try:
         with system.license_server.conversation() as server:
-            if licensing.facts(system).checked_at != before:
+            if licensing.facts(system).succeeded_at != before:
                 return CheckOutcome(licensing.current(system))
             return _ask(system, server, actor)
     except LicenseServerFault as fault:

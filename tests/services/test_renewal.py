@@ -1,5 +1,7 @@
 """What a device does by itself when the license server has forgotten it or its orders."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 
 import pytest
@@ -8,7 +10,7 @@ from ayrix_protocol.device import ActivationRequest, CheckRequest, LeaseAnswer
 from ayrix_protocol.problems import ProblemCode
 from ayrix_web.domain.errors import FaultKind
 from ayrix_web.domain.license import Reason, Status
-from ayrix_web.domain.ports import Reply
+from ayrix_web.domain.ports import Conversation, Reply
 from ayrix_web.services import checks, licensing, order_book, ordering, outbox
 from tests.fakes import FakeLicenseServer, refused
 from tests.pbx_fixtures import TESTER, Pbx
@@ -125,3 +127,25 @@ def test_an_activation_asked_to_prove_that_it_lives_echoes_the_nonce(
     monkeypatch.setattr(pbx.server, "activate", asks_first)
     pbx.activate()
     assert licensing.current(pbx.system).status is Status.ACTIVE
+
+
+@pytest.mark.parametrize("others_fault", [None, FaultKind.CONNECTION])
+def test_who_waited_for_a_check_of_another_uses_its_result_only_if_it_succeeded(
+    active_pbx: Pbx, monkeypatch: pytest.MonkeyPatch, others_fault: FaultKind | None
+) -> None:
+    server, system = active_pbx.server, active_pbx.system
+
+    @contextmanager
+    def after_another() -> Iterator[Conversation]:
+        monkeypatch.setattr(server, "conversation", lambda: nullcontext(server))
+        active_pbx.clock.go_on(timedelta(seconds=1))
+        server.away = others_fault
+        assert checks.check(system, TESTER).fault is others_fault
+        server.away = None
+        server.asked.clear()
+        yield server
+
+    monkeypatch.setattr(server, "conversation", after_another)
+    outcome = checks.check(system, TESTER)
+    assert (outcome.fault, outcome.state.reason) == (None, None)
+    assert ("check" in server.asked) is (others_fault is not None)
