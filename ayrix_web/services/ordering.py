@@ -46,7 +46,7 @@ def place(system: System, draft: OrderDraft, actor: Actor) -> PlacedOrder:
         return placed
     with system.license_server.conversation() as server:
         quote = _fresh_quote(server, draft.lines, draft.quote_hash)
-        sync(system, server)
+        sync(system, server, since_first=True)
         with system.database.write() as session:
             if order_book.row_of_key(session, draft.key) is None:
                 now = system.clock.now()

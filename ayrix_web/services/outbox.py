@@ -98,13 +98,14 @@ def send(system: System, server: Conversation, key: UUID, actor: Actor) -> None:
             log.warning("no lease with the order", extra={"fault": str(fault.kind)})
 
 
-def sync(system: System, server: Conversation) -> None:
-    """Read what the license server knows of this license's orders since the oldest open one.
+def sync(system: System, server: Conversation, *, since_first: bool = False) -> None:
+    """Read what the license server knows of this license's orders since the oldest open one, or all
+    of them: if both sides were restored, a code may stand for another order than it did.
 
     It also finds orders that a restored backup of this PBX has forgotten, before they could be
     placed a second time. An order that turned out fulfilled makes a check due.
     """
-    after = _last_settled_code(system)
+    after = None if since_first else _last_settled_code(system)
     while True:
         page = _orders_behind(server, after)
         now = system.clock.now()

@@ -107,3 +107,14 @@ def test_a_server_that_forgot_an_order_and_numbers_anew_always_takes_the_next(
     assert again.code == lost.code
     book = {order.key: order.code for order in order_book.listing(active_pbx.system, 1).orders}
     assert book == {lost.key: None, again.key: again.code}
+
+
+def test_an_order_whose_code_another_one_had_is_never_missed(
+    active_pbx: Pbx, strict_server: FakeLicenseServer
+) -> None:
+    ordering.order_at_once(active_pbx.system, "ring_group", 2, TESTER)
+    strict_server.placed.clear()
+    strict_server.sell("extension", 1)  # under the code that the lost order had
+    (sold,) = strict_server.placed
+    ordering.order_at_once(active_pbx.system, "ring_group", 1, TESTER)
+    assert sold in {order.key for order in order_book.listing(active_pbx.system, 1).orders}

@@ -134,7 +134,7 @@ def lost_orders_stay_lost(patch: pytest.MonkeyPatch) -> None:
 
 def no_sync(patch: pytest.MonkeyPatch) -> None:
     """A new order is sent without a look at the server's."""
-    patch.setattr(ordering, "sync", lambda _system, _server: None)
+    patch.setattr(ordering, "sync", lambda _system, _server, **_how: None)
 
 
 def no_boot_clock(patch: pytest.MonkeyPatch) -> None:
