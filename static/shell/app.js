@@ -114,12 +114,12 @@ function takeParts(form, page) {
   }
 }
 
-// ---- looking again: <div data-part="x" data-poll="url"> goes to that page once its part is settled -----------
+// ---- looking again: <div data-part="x" data-poll="url"> goes to that page once its part no longer polls ------
 
 async function lookAgain(element) {
   const page = await fetchPage(element.dataset.poll).catch(() => null);
   const fresh = page?.querySelector(`[data-part="${element.dataset.part}"]`);
-  if (fresh && !("poll" in fresh.dataset)) location.assign(element.dataset.poll);
+  if (page && !(fresh && "poll" in fresh.dataset)) location.assign(element.dataset.poll);
   else setTimeout(() => lookAgain(element), LOOK_AGAIN_AFTER_MS);
 }
 
