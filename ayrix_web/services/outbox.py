@@ -43,9 +43,13 @@ LOOK_AGAIN = timedelta(seconds=20)
 
 def next_send_at(system: System) -> datetime | None:
     """When the agent must look at the outbox; None if nothing is on the way."""
+    now = system.clock.now()
+    planned = select(OrderRow.next_try_at).where(
+        OrderRow.stage.in_(ON_THE_WAY), OrderRow.next_try_at.is_not(None)
+    )
     with system.database.read() as session:
-        due = func.min(OrderRow.next_try_at)
-        return session.scalar(select(due).where(OrderRow.stage.in_(ON_THE_WAY)))
+        times = [at for at in session.scalars(planned) if at is not None]
+    return min((now if at > now + LONGEST_PAUSE else at for at in times), default=None)
 
 
 def send_waiting(system: System) -> None:
@@ -53,7 +57,9 @@ def send_waiting(system: System) -> None:
     now = system.clock.now()
     with system.database.read() as session:
         query = select(OrderRow.key, OrderRow.stage).where(
-            OrderRow.stage.in_(ON_THE_WAY), OrderRow.next_try_at <= now
+            OrderRow.stage.in_(ON_THE_WAY),
+            # Farther ahead than any pause: the clock that planned it was not this one.
+            (OrderRow.next_try_at <= now) | (OrderRow.next_try_at > now + LONGEST_PAUSE),
         )
         due = session.execute(query.order_by(OrderRow.id)).all()
     if not due:

@@ -12,7 +12,7 @@ from ayrix_protocol.orders import OrderPage
 from ayrix_protocol.problems import ProblemCode
 from ayrix_web.domain.errors import FaultKind
 from ayrix_web.domain.license import Status
-from ayrix_web.services import checks, device_counter, licensing, order_book, ordering
+from ayrix_web.services import checks, device_counter, licensing, order_book, ordering, outbox
 from ayrix_web.services.held import read_held
 from tests.fakes import FakeLicenseServer, refused
 from tests.pbx_fixtures import TESTER, Pbx
@@ -118,3 +118,15 @@ def test_an_order_whose_code_another_one_had_is_never_missed(
     (sold,) = strict_server.placed
     ordering.order_at_once(active_pbx.system, "ring_group", 1, TESTER)
     assert sold in {order.key for order in order_book.listing(active_pbx.system, 1).orders}
+
+
+def test_a_clock_set_back_never_keeps_an_order_waiting(active_pbx: Pbx) -> None:
+    active_pbx.server.lose_order = True
+    order = ordering.order_at_once(active_pbx.system, "ring_group", 1, TESTER)
+    assert order.code is None
+    active_pbx.clock.step(timedelta(days=-400))
+    due = outbox.next_send_at(active_pbx.system)
+    assert due is not None
+    assert due <= active_pbx.clock.now()
+    outbox.send_waiting(active_pbx.system)
+    assert list(active_pbx.server.placed) == [order.key]
