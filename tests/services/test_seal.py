@@ -212,7 +212,7 @@ def test_a_database_put_back_gives_no_time_back(active_pbx: Pbx, tmp_path: Path)
     put_back(active_pbx, copy)
     set_back(active_pbx)
     state = licensing.current(active_pbx.system)
-    assert (state.status, state.reason) == (Status.DEACTIVATED, Reason.UNREACHABLE)
+    assert (state.status, state.reason) == (Status.DEACTIVATED, Reason.CLOCK_BEHIND)
     assert checks.check(active_pbx.system, TESTER).state.status is Status.ACTIVE
 
 
