@@ -41,6 +41,8 @@ ORDERED = 2
 OPEN_WHILE_LOCKED = {
     "ayrix.show_activation",
     "ayrix.activate",
+    "ayrix.request_replacement",
+    "ayrix.request_address",
     "ayrix.check_again",
     "ayrix.static_file",
     "ayrix.healthz",
