@@ -186,7 +186,7 @@ def _for_this_machine(
     """The request that helps if the key is bound to another machine, with that key filled in."""
     if not isinstance(error, Refused) or error.code is not ProblemCode.BOUND_ELSEWHERE:
         return None
-    return ReplacementForm(formdata=None, data={"key": form.key.data})
+    return ReplacementForm(formdata=None, data={"license_key": form.key.data})
 
 
 def mail_to(contact: Contact, facts: LicenseFacts, reason: Reason) -> str:

@@ -41,8 +41,9 @@ class ActivationForm(OpenForm):
 class ReplacementForm(OpenForm):
     """What the seller needs to know to move a license to this machine."""
 
-    key = StringField(
-        lazy_gettext("Activation key"),
+    # Not `key`: that is the one field of the activation above, for people and scripts alike.
+    license_key = StringField(
+        lazy_gettext("Key of the license"),
         description=lazy_gettext(
             "Only needed if this system is new or was re-installed; otherwise leave it empty."
         ),

@@ -33,12 +33,12 @@ def request_replacement() -> ResponseReturnValue:
     form = ReplacementForm()
     if not form.validate():
         return activation_page(replacing=form)
-    key, reason = form.key.data or "", form.reason.data or ""
+    key, reason = form.license_key.data or "", form.reason.data or ""
     who = actor(current_account())
     try:
         replacement.request_replacement(system(), ReplacementKind.HARDWARE, key, reason, who)
     except (MistypedKey, Refused, LicenseServerFault, TooManyTries) as error:
-        form.refuse(failure_words(error), form.key)
+        form.refuse(failure_words(error), form.license_key)
         return activation_page(replacing=form)
     return _asked()
 

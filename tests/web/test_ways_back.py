@@ -383,7 +383,7 @@ def test_a_key_that_is_bound_elsewhere_fills_the_request_in(pbx: Pbx) -> None:
 
 
 def test_a_mistyped_key_of_a_request_is_said_at_its_field(pbx: Pbx) -> None:
-    page = ask_for_replacement(make_app(pbx.system).test_client(), key="ABCD")
+    page = ask_for_replacement(make_app(pbx.system).test_client(), license_key="ABCD")
     assert page.status_code == 422
     assert 'href="#replacement-key"' in page.text
     assert pbx.server.asked == []
