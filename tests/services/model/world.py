@@ -195,7 +195,12 @@ class World:
         if abs(seconds - known.answered_wall_off) < 1:
             return
         is_fault = seconds - max(known.answered_wall_off, 0) > FAULT_OF_THE_CLOCK_S
-        if seconds > NOTICEABLE_S and not is_fault:
+        # A clock that was behind at the last answer and still is, but goes forward by a step: the
+        # step counts as elapsed (protocol.md, Clock: "iat + e if wall < iat").
+        step = seconds - known.answered_wall_off
+        is_half_set = machine.clock.wall < known.answered_at and known.answered_wall_off < 0
+        claims_step = is_half_set and NOTICEABLE_S < step <= FAULT_OF_THE_CLOCK_S
+        if (seconds > NOTICEABLE_S and not is_fault) or claims_step:
             machine.known = replace(known, is_ahead=True)
 
     def reboot(self, machine: PbxMachine, off: timedelta, *, is_clock_dead: bool) -> None:
