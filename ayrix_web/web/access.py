@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from hmac import compare_digest
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from flask import abort, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -45,82 +45,45 @@ OTHER_PROGRAM = "other program"
 """Declared by views for other programs of the PBX, which show the token of the instance folder."""
 
 
-def requires(
-    module: Module, access: Access
-) -> Callable[
-    [Callable[Parameters, ResponseReturnValue]], Callable[Parameters, ResponseReturnValue]
-]:
+class Decorator(Protocol):
+    """What guards a view of any parameters."""
+
+    def __call__(
+        self, view: Callable[Parameters, ResponseReturnValue], /
+    ) -> Callable[Parameters, ResponseReturnValue]:
+        """The guarded view, with its declaration."""
+
+
+Guard = Callable[[], ResponseReturnValue | None]
+"""What stands before a view: None lets the request in, anything else answers it; it may abort."""
+
+
+def requires(module: Module, access: Access) -> Decorator:
     """Let only users with at least `access` to `module` into the view; others get 403, or
     sign in first.
     """
-
-    def decorate(
-        view: Callable[Parameters, ResponseReturnValue],
-    ) -> Callable[Parameters, ResponseReturnValue]:
-        @wraps(view)
-        def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> ResponseReturnValue:
-            account = current_account()
-            if account is None:
-                return sign_in_first()
-            if not account.may(module, access):
-                abort(403)
-            return view(*args, **kwargs)
-
-        setattr(checked, DECLARATION, (module, access))
-        return checked
-
-    return decorate
+    return _guarded((module, access), lambda: _unless(lambda user: user.may(module, access)))
 
 
 def requires_sign_in(
     view: Callable[Parameters, ResponseReturnValue],
 ) -> Callable[Parameters, ResponseReturnValue]:
     """Let any signed-in user into the view."""
-
-    @wraps(view)
-    def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> ResponseReturnValue:
-        if current_account() is None:
-            return sign_in_first()
-        return view(*args, **kwargs)
-
-    setattr(checked, DECLARATION, SIGNED_IN)
-    return checked
+    return _guarded(SIGNED_IN, lambda: _unless(lambda _user: True))(view)
 
 
 def requires_administrator(
     view: Callable[Parameters, ResponseReturnValue],
 ) -> Callable[Parameters, ResponseReturnValue]:
     """Let only administrators into the view."""
-
-    @wraps(view)
-    def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> ResponseReturnValue:
-        account = current_account()
-        if account is None:
-            return sign_in_first()
-        if not account.is_admin:
-            abort(403)
-        return view(*args, **kwargs)
-
-    setattr(checked, DECLARATION, ADMINISTRATOR)
-    return checked
+    return _guarded(ADMINISTRATOR, _unless_administrator)(view)
 
 
 def requires_token(
     view: Callable[Parameters, ResponseReturnValue],
 ) -> Callable[Parameters, ResponseReturnValue]:
     """Let only programs into the view that show the token; nobody's session counts here."""
-
-    @wraps(view)
-    def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> ResponseReturnValue:
-        shown = request.authorization
-        token = shown.token if shown is not None and shown.type == "bearer" else None
-        expected = guard_token(system().settings.instance)
-        if token is None or not compare_digest(token.encode(), expected):
-            raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
-        return view(*args, **kwargs)
-
-    setattr(checked, DECLARATION, OTHER_PROGRAM)
-    return checked
+    return _guarded(OTHER_PROGRAM, _unless_token)(view)
 
 
 def public(view: View) -> View:
@@ -133,16 +96,11 @@ def public_while_locked(
     view: Callable[Parameters, ResponseReturnValue],
 ) -> Callable[Parameters, ResponseReturnValue]:
     """Let anybody into the view while the system is locked, else only who may change licenses."""
-    protected = requires(Module.LICENSE, Access.FULL)(view)
 
-    @wraps(view)
-    def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> ResponseReturnValue:
-        if licensing.current(system()).status.is_locked:
-            return view(*args, **kwargs)
-        return protected(*args, **kwargs)
+    def guard() -> ResponseReturnValue | None:
+        return None if _is_locked() else _unless(lambda u: u.may(Module.LICENSE, Access.FULL))
 
-    setattr(checked, DECLARATION, PUBLIC_WHILE_LOCKED)
-    return checked
+    return _guarded(PUBLIC_WHILE_LOCKED, guard)(view)
 
 
 def requires_administrator_unless_locked(
@@ -151,16 +109,51 @@ def requires_administrator_unless_locked(
     """Let only administrators into the view; while locked anybody, and the view must ask for an
     administrator's name and password.
     """
-    protected = requires_administrator(view)
 
-    @wraps(view)
-    def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> ResponseReturnValue:
-        if licensing.current(system()).status.is_locked:
-            return view(*args, **kwargs)
-        return protected(*args, **kwargs)
+    def guard() -> ResponseReturnValue | None:
+        return None if _is_locked() else _unless_administrator()
 
-    setattr(checked, DECLARATION, ADMINISTRATOR_UNLESS_LOCKED)
-    return checked
+    return _guarded(ADMINISTRATOR_UNLESS_LOCKED, guard)(view)
+
+
+def _guarded(declaration: object, guard: Guard) -> Decorator:
+    def decorate(
+        view: Callable[Parameters, ResponseReturnValue],
+    ) -> Callable[Parameters, ResponseReturnValue]:
+        @wraps(view)
+        def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> ResponseReturnValue:
+            refusal = guard()
+            return view(*args, **kwargs) if refusal is None else refusal
+
+        setattr(checked, DECLARATION, declaration)
+        return checked
+
+    return decorate
+
+
+def _unless(may: Callable[[Account], bool]) -> ResponseReturnValue | None:
+    account = current_account()
+    if account is None:
+        return sign_in_first()
+    if not may(account):
+        abort(403)
+    return None
+
+
+def _unless_administrator() -> ResponseReturnValue | None:
+    return _unless(lambda user: user.is_admin)
+
+
+def _unless_token() -> None:
+    shown = request.authorization
+    token = shown.token if shown is not None and shown.type == "bearer" else None
+    expected = guard_token(system().settings.instance)
+    if token is None or not compare_digest(token.encode(), expected):
+        raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
+
+
+def _is_locked() -> bool:
+    return licensing.current(system()).status.is_locked
 
 
 def current_account() -> Account | None:
